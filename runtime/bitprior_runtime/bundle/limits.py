@@ -1,0 +1,27 @@
+"""Limits of the bundle format: a reader refuses what is larger before it allocates anything.
+
+They bound what a hostile file can cost. Reading takes at most 2 x the file + 64 MiB of memory:
+the file, one copy of its tensors, and MAX_CODES bytes of unpacked weight codes.
+"""
+
+MAX_FILE_BYTES = 512 * 2**20
+# A network of 300 tensors needs about 150 kB of header.
+MAX_HEADER_BYTES = 2**20
+MAX_BLOCKS = 4096
+MAX_NODES = 4096
+MAX_NODE_INPUTS = 16
+MAX_ATTRIBUTES = 32
+MAX_RANK = 6
+MAX_ELEMENTS = 2**28
+# Low-bit weights in all tensors of a file together; in memory a code takes one byte.
+MAX_CODES = 2**25
+MAX_NESTING = 16
+MAX_NAME_LENGTH = 256
+MAX_TEXT_LENGTH = 2**14
+# ONNX attributes are 64-bit integers.
+MAX_INTEGER = 2**63 - 1
+MAX_STEPS = 10**6
+MIN_GOLDEN_CASES = 3
+MAX_GOLDEN_CASES = 1024
+# Steps of the recovery that a golden trace records.
+TRACE_STEPS = 10

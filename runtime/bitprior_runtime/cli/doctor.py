@@ -1,0 +1,90 @@
+"""``bitprior doctor``: what this machine can do, and what is missing."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from bitprior_runtime.cli import verbs
+from bitprior_runtime.cli.output import JsonFlag, emit
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.program import Node, Program
+from bitprior_runtime.solvers import ProximalOptions, proximal
+from bitprior_runtime.tensors import FloatTensor
+from bitprior_runtime.version import __version__
+
+# import name -> (distribution, what it is for)
+_PACKAGES = {
+    "numpy": ("numpy", "core"),
+    "safetensors": ("safetensors", "core"),
+    "cv2": ("opencv-python-headless", "devices: image files, cameras"),
+    "torch": ("torch", "train"),
+    "brevitas": ("brevitas", "train"),
+    "onnx": ("onnx", "export"),
+    "qonnx": ("qonnx", "export"),
+    "onnxruntime": ("onnxruntime", "ort"),
+    "matplotlib": ("matplotlib", "report"),
+}
+
+
+def run(json: JsonFlag = False) -> None:
+    """Say what this machine is, which packages are here, and whether the float engine works."""
+    packages = {name: _installed(name) for name in _PACKAGES}
+    error = self_test()
+    works = error < 1e-4
+    result: dict[str, Any] = {
+        "bitprior": __version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "packages": packages,
+        "engines": {"float/numpy": {"works": works, "error": error}},
+        "missing_verbs": {verb: extra for verb, (_, extra) in verbs.UNAVAILABLE.items()},
+    }
+    emit(result, _text(result), json)
+    if not works:
+        raise CheckFailedError(
+            "the float engine to solve a linear problem with a known answer",
+            f"error {error:g}",
+            "reinstall numpy: its linear algebra is broken on this machine",
+        )
+
+
+def self_test() -> float:
+    """Recover z from y = 2 z by gradient descent; return the largest error, about 0."""
+    double = FloatTensor(np.eye(3, dtype=np.float32) * 2)
+    generator = Program("generator", {"z": (3,)}, "x", [Node("Identity", ("z",), "x")], {})
+    sensing = Program("sensing", {"x": (3,)}, "y", [Node("MatMul", ("x", "A"), "y")], {"A": double})
+    engine = FloatEngine(generator, sensing)
+    z = np.array([[0.5, -1.0, 0.25]], dtype=np.float32)
+    options = ProximalOptions(steps=100, step_size=0.1)
+    found = proximal(engine, engine.sense(z), np.zeros_like(z), options).latent
+    return float(np.abs(found - z).max())
+
+
+def _installed(name: str) -> str | None:
+    if find_spec(name) is None:
+        return None
+    try:
+        return version(_PACKAGES[name][0])
+    except PackageNotFoundError:
+        return "unknown version"
+
+
+def _text(result: dict[str, Any]) -> str:
+    machine = f"{result['system']} {result['machine']}"
+    lines = [f"bitprior {result['bitprior']}, Python {result['python']} on {machine}"]
+    for name, found in result["packages"].items():
+        purpose = _PACKAGES[name][1]
+        lines.append(
+            f"  {'ok' if found else '--'} {name:<12} {found or 'not installed':<14} {purpose}"
+        )
+    engine = result["engines"]["float/numpy"]
+    verdict = "ok" if engine["works"] else "FAIL"
+    lines.append(f"  {verdict} engine float/numpy solves a known problem to {engine['error']:.0e}")
+    for verb, extra in result["missing_verbs"].items():
+        lines.append(f"  -- verb {verb!r} needs: pip install 'bitprior[{extra}]'")
+    return "\n".join(lines)

@@ -1,0 +1,19 @@
+"""``bitprior info``: what is in a bundle."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bitprior_runtime.cli.output import JsonFlag, emit
+from bitprior_runtime.info import as_text
+from bitprior_runtime.model import load
+
+
+def run(
+    bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    json: JsonFlag = False,
+) -> None:
+    """Show a bundle's layers, bits, sizes, solver defaults and training provenance."""
+    described = load(bundle).info
+    emit(described, as_text(described), json)

@@ -1,0 +1,92 @@
+"""Entry point: run a verb; every error becomes one line and an exit code."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from bitprior_runtime.cli import doctor, info, recover, sense, verbs, verify
+from bitprior_runtime.errors import BitpriorError, MissingExtraError, UsageError
+from bitprior_runtime.version import __version__
+
+# typer.BadParameter > UsageError > ClickException, wherever typer keeps its click.
+_CLICK_ERROR = typer.BadParameter.__mro__[2]
+_INTERRUPTED = 130
+
+
+def build_app() -> typer.Typer:
+    """Make the command line with every verb that can run on this machine."""
+    app = typer.Typer(
+        name="bitprior",
+        help="Train low-bit image priors, export them, and recover images from measurements.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    app.command("info")(info.run)
+    app.command("verify")(verify.run)
+    app.command("sense")(sense.run)
+    app.command("recover")(recover.run)
+    app.command("doctor")(doctor.run)
+    verbs.add_houses(app)
+    return app
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"bitprior {__version__}")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 ok, 1 a check failed, 2 usage, 3 bad bundle."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit status."""
+    as_json = "--json" in arguments
+    try:
+        command = typer.main.get_command(build_app())
+        _refuse_unavailable(arguments)
+        status = command.main(list(arguments), prog_name="bitprior", standalone_mode=False)
+    except BitpriorError as error:
+        return _report(error, as_json)
+    except _CLICK_ERROR as error:
+        return _report(_from_click(error), as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        print("bitprior: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    return status if isinstance(status, int) else 0
+
+
+def _refuse_unavailable(arguments: Sequence[str]) -> None:
+    verb = next((word for word in arguments if not word.startswith("-")), None)
+    if verb in verbs.UNAVAILABLE:
+        package, extra = verbs.UNAVAILABLE[verb]
+        raise MissingExtraError(package, extra, f"the verb {verb!r}")
+
+
+def _from_click(error: Exception) -> UsageError:
+    """Turn the argument parser's complaint into an error of ours."""
+    message = getattr(error, "message", "") or "no verb"
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", "bitprior") if context else "bitprior"
+    found = " ".join(str(message).split()).rstrip(".")
+    return UsageError("arguments as in the help", found, f"run: {path} --help")
+
+
+def _report(error: BitpriorError, as_json: bool) -> int:
+    line = " ".join(str(error).split())
+    print(f"bitprior: {line}", file=sys.stderr)
+    if as_json:
+        fields = {"expected": error.expected, "found": error.found, "todo": error.todo}
+        kind = {"type": type(error).__name__, "exit_code": error.exit_code}
+        print(json.dumps({"error": {**kind, **fields}}))
+    return error.exit_code

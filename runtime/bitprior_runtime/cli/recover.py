@@ -1,0 +1,93 @@
+"""``bitprior recover``: measurements to images."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from bitprior_runtime.cli.output import JsonFlag, emit, progress_bar
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.files import check_writable, write_atomically
+from bitprior_runtime.images import contact_sheet, encode_png, read_array, write_array
+from bitprior_runtime.model import load
+from bitprior_runtime.recovery import FloatArray, Recovery
+
+
+def run(
+    bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    measurements: Annotated[Path, typer.Argument(help="A .npy file of measurements [B,m].")],
+    out: Annotated[Path, typer.Option(help="Where the images go: .png (a sheet) or .npy.")],
+    solver: Annotated[str, typer.Option(help="proximal or adam.")] = "proximal",
+    engine: Annotated[str, typer.Option(help="float.")] = "float",
+    kernel: Annotated[str, typer.Option(help="numpy.")] = "numpy",
+    restarts: Annotated[int, typer.Option(help="Starts per measurement; lowest loss wins.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the start latents.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(help="Gradient steps; default: the bundle's.")
+    ] = None,
+    step_size: Annotated[float | None, typer.Option(help="Default: the learned one.")] = None,
+    sparsity: Annotated[int | None, typer.Option(help="Latent entries kept (P_s).")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Recover images: find the latent z whose measurement A(G(z)) is nearest to y."""
+    check_writable(out)
+    if out.suffix not in (".png", ".npy"):
+        raise UsageError("--out ending in .png or .npy", f"{out.name!r}", "rename the output")
+    model = load(bundle)
+    y = read_array(measurements, "measurements [B,m]")
+    with progress_bar("Recovering") as progress:
+        recovery = model.recover(
+            y,
+            solver=solver,
+            engine=engine,
+            kernel=kernel,
+            restarts=restarts,
+            seed=seed,
+            steps=steps,
+            step_size=step_size,
+            sparsity=sparsity,
+            progress=progress,
+        )
+    _write(out, recovery.image)
+    emit(_figures(recovery, out, restarts, seed), _line(recovery, out), json)
+
+
+def _write(out: Path, images: FloatArray) -> None:
+    if out.suffix == ".npy":
+        write_array(out, images)
+    else:
+        write_atomically(out, encode_png(contact_sheet(images)))
+
+
+def _figures(recovery: Recovery, out: Path, restarts: int, seed: int) -> dict[str, Any]:
+    return {
+        "out": str(out),
+        "images": len(recovery.image),
+        "solver": recovery.solver,
+        "engine": recovery.engine,
+        "kernel": recovery.kernel,
+        "restarts": restarts,
+        "seed": seed,
+        "seconds": recovery.seconds,
+        "loss": recovery.loss.tolist(),
+        "history": recovery.history.T.tolist(),
+    }
+
+
+def _line(recovery: Recovery, out: Path) -> str:
+    count, steps = len(recovery.image), len(recovery.history) - 1
+    images = "1 image" if count == 1 else f"{count} images"
+    first, last = np.median(recovery.history[0]), np.median(recovery.history[-1])
+    return (
+        f"Recovered {images} in {recovery.seconds:.2f} s ({recovery.solver}, {steps} steps, "
+        f"{recovery.engine}/{recovery.kernel}): median loss {first:.4g} to {last:.4g}, "
+        f"written to {out}\n{_curve(recovery)}"
+    )
+
+
+def _curve(recovery: Recovery, points: int = 6) -> str:
+    """Print a few points of the median loss history."""
+    losses = np.median(recovery.history, axis=1)
+    steps = np.unique(np.linspace(0, len(losses) - 1, points).astype(int))
+    return "  loss at step " + ", ".join(f"{step}: {losses[step]:.4g}" for step in steps)

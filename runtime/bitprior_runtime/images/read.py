@@ -1,0 +1,98 @@
+"""Images from .npy arrays or image files, in the geometry of a prior."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.errors import MissingExtraError, UsageError
+from bitprior_runtime.files import read_bytes
+from bitprior_runtime.images.arrays import read_array
+
+MAX_IMAGE_BYTES = 2**28
+
+
+def read_images(
+    path: str | os.PathLike[str], geometry: tuple[int, int, int]
+) -> NDArray[np.float32]:
+    """Read images for sensing.
+
+    Args:
+        path: A .npy file [B,C,H,W] in [0,1], or an image file that OpenCV reads. An image file
+            is cropped to the centre of the prior's aspect ratio and resized by area.
+        geometry: (C, H, W) of the prior.
+
+    Returns:
+        float32 [B,C,H,W] in [0,1].
+
+    Raises:
+        MissingFileError: It cannot be read.
+        MissingExtraError: An image file, and OpenCV is not installed.
+        UsageError: Not an image; wrong shape; values outside [0,1], NaN or Inf.
+    """
+    if Path(path).suffix == ".npy":
+        return check_images(read_array(path, "images [B,C,H,W]"), geometry)
+    return _fit(_decode(path, gray=geometry[0] == 1), geometry)[np.newaxis]
+
+
+def check_images(images: NDArray[Any], geometry: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Check images against the geometry (C, H, W) of a prior and the range [0,1].
+
+    Returns:
+        float32 [B,C,H,W].
+
+    Raises:
+        UsageError: Wrong type or shape; values outside [0,1], NaN or Inf.
+    """
+    wanted = "float32 images [B,{},{},{}] in [0,1]".format(*geometry)
+    if images.dtype.kind != "f":
+        raise UsageError(wanted, f"dtype {images.dtype}", "divide bytes by 255 first")
+    if images.ndim != 4 or images.shape[1:] != geometry or len(images) == 0:
+        raise UsageError(wanted, f"shape {images.shape}", "resize, or choose another bundle")
+    if not np.isfinite(images).all():
+        raise UsageError(wanted, "NaN or Inf", "check the sensor or the file")
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 1:
+        raise UsageError(wanted, f"values from {low:g} to {high:g}", "scale them to [0,1]")
+    return np.ascontiguousarray(images, dtype=np.float32)
+
+
+def _decode(path: str | os.PathLike[str], gray: bool) -> NDArray[np.uint8]:
+    data = read_bytes(path, MAX_IMAGE_BYTES)
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtraError("cv2", "devices", "reading image files") from error
+    flag = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR_RGB
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise UsageError(
+            f"an image file (PNG, JPEG, ...) or a .npy array in {path}",
+            f"{len(data)} bytes that are neither",
+            "convert it to PNG",
+        )
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def _fit(pixels: NDArray[np.uint8], geometry: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Crop to the centre, resize by area, and go from HWC bytes to CHW floats."""
+    import cv2
+
+    _, height, width = geometry
+    rows, columns = pixels.shape[:2]
+    if (rows, columns) != (height, width):
+        tall = min(rows, max(1, columns * height // width))
+        wide = min(columns, max(1, rows * width // height))
+        top, left = (rows - tall) // 2, (columns - wide) // 2
+        cropped = np.ascontiguousarray(pixels[top : top + tall, left : left + wide])
+        resized = cv2.resize(cropped, (width, height), interpolation=cv2.INTER_AREA)
+        pixels = np.asarray(resized, dtype=np.uint8)
+    channels_last = pixels.reshape(height, width, geometry[0])
+    return np.ascontiguousarray(channels_last.transpose(2, 0, 1), dtype=np.float32) / np.float32(
+        255
+    )

@@ -1,0 +1,206 @@
+"""A loaded prior: sense, generate, recover, verify."""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.bundle import Bundle, read_bundle
+from bitprior_runtime.engines import Engine, FloatEngine
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.golden import Check, replay
+from bitprior_runtime.images.read import check_images
+from bitprior_runtime.info import describe
+from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, Solve, recover
+from bitprior_runtime.solvers import AdamOptions, Progress, ProximalOptions, adam, proximal
+from bitprior_runtime.solvers.solution import check_range
+
+ENGINES = ("float",)
+KERNELS = ("numpy",)
+SOLVERS = ("proximal", "adam")
+
+
+def load(path: str | os.PathLike[str]) -> "Model":
+    """Load a bundle.
+
+    Args:
+        path: A ``.bitprior`` file.
+
+    Returns:
+        The model, its hashes checked.
+
+    Raises:
+        MissingFileError: No such file.
+        BundleError: Not a whole, unchanged bundle of a known format; the subclass says why.
+    """
+    return Model(read_bundle(path))
+
+
+class Model:
+    """A prior with its sensing network, ready to recover.
+
+    Args:
+        bundle: What :func:`load` read.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._engines: dict[tuple[str, str], Engine] = {}
+
+    @property
+    def geometry(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images."""
+        return self.bundle.manifest.geometry
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Name, geometry, bits, sizes, solver defaults and provenance, ready for JSON."""
+        return describe(self.bundle)
+
+    def engine(self, engine: str = "float", kernel: str = "numpy") -> Engine:
+        """Return an engine over this model's programs, made on first use.
+
+        Raises:
+            UsageError: Unknown engine or kernel.
+        """
+        _check_name("engine", engine, ENGINES)
+        _check_name("kernel", kernel, KERNELS)
+        key = (engine, kernel)
+        if key not in self._engines:
+            self._engines[key] = FloatEngine(self.bundle.generator, self.bundle.sensing)
+        return self._engines[key]
+
+    def sense(self, x: NDArray[Any]) -> FloatArray:
+        """Measure images: y = A(x).
+
+        Args:
+            x: Float images [B,C,H,W] in [0,1].
+
+        Returns:
+            Measurements, float32 [B,m].
+
+        Raises:
+            UsageError: Wrong type, shape or range.
+        """
+        return self.engine().sense(check_images(np.asarray(x), self.geometry))
+
+    def generate(self, z: NDArray[Any]) -> FloatArray:
+        """Draw images: G(z).
+
+        Args:
+            z: Float latents [B,k].
+
+        Returns:
+            float32 [B,C,H,W] in [0,1].
+
+        Raises:
+            UsageError: Wrong type or shape, NaN or Inf.
+        """
+        return self.engine().generate(
+            check_rows("latents", "k", np.asarray(z), self.bundle.manifest.latent)
+        )
+
+    def verify(self, engine: str = "float", kernel: str = "numpy") -> list[Check]:
+        """Replay the golden cases on this machine; each check says whether it passed."""
+        return replay(self.engine(engine, kernel), self.bundle)
+
+    def recover(
+        self,
+        y: NDArray[Any],
+        *,
+        solver: str = "proximal",
+        engine: str = "float",
+        kernel: str = "numpy",
+        restarts: int = 1,
+        seed: int = 0,
+        steps: int | None = None,
+        step_size: float | None = None,
+        sparsity: int | None = None,
+        progress: Progress | None = None,
+    ) -> Recovery:
+        """Recover images from measurements.
+
+        Args:
+            y: Measurements [B,m], float.
+            solver: ``proximal`` or ``adam``.
+            engine: ``float``.
+            kernel: ``numpy``.
+            restarts: Start latents per measurement; the lowest measurement loss wins.
+            seed: Seed of the start latents.
+            steps: Gradient steps; None: the bundle's (proximal) or the solver's default.
+            step_size: Step size; None: the bundle's learned beta (proximal) or the default.
+            sparsity: Latent entries kept by P_s; None: the bundle's.
+            progress: Called with (step, steps).
+
+        Returns:
+            Images, latents, losses and how they came about.
+
+        Raises:
+            UsageError: An argument is out of its range, or y has the wrong shape or values.
+        """
+        measurements = check_rows(
+            "measurements", "m", np.asarray(y), self.bundle.manifest.measurement.size
+        )
+        check_range("restarts", restarts, least=1)
+        check_range("seed", seed, least=0)
+        arithmetic = self.engine(engine, kernel)
+        solve = self._solve(arithmetic, solver, steps, step_size, sparsity)
+        start = Restarts(restarts, seed, self.bundle.manifest.solver.initial_latent)
+        size = self.bundle.manifest.latent
+        return recover(arithmetic, solver, solve, measurements, size, start, progress)
+
+    def _solve(
+        self,
+        engine: Engine,
+        solver: str,
+        steps: int | None,
+        step_size: float | None,
+        sparsity: int | None,
+    ) -> Solve:
+        _check_name("solver", solver, SOLVERS)
+        default = self.bundle.manifest.solver
+        if sparsity is None:
+            sparsity = default.sparsity
+        if solver == "proximal":
+            options = ProximalOptions(
+                default.steps if steps is None else steps,
+                default.step_size if step_size is None else step_size,
+                sparsity,
+            )
+            return lambda y, z0, progress: proximal(engine, y, z0, options, progress)
+        plain = AdamOptions()
+        adam_options = AdamOptions(
+            plain.steps if steps is None else steps,
+            plain.step_size if step_size is None else step_size,
+            sparsity=sparsity,
+        )
+        return lambda y, z0, progress: adam(engine, y, z0, adam_options, progress)
+
+
+def check_rows(name: str, symbol: str, rows: NDArray[Any], size: int) -> FloatArray:
+    """Check a batch of vectors and return it as float32 [B,size].
+
+    Raises:
+        UsageError: Wrong type or shape, NaN or Inf.
+    """
+    wanted = f"float {name} [B,{symbol}] with {symbol} = {size}"
+    if rows.dtype.kind != "f":
+        raise UsageError(wanted, f"dtype {rows.dtype}", "convert it to float32")
+    if rows.ndim != 2 or rows.shape[1] != size or len(rows) == 0:
+        todo = "sense with the same bundle" if symbol == "m" else "use this model's latents"
+        raise UsageError(wanted, f"shape {rows.shape}", todo)
+    checked = np.ascontiguousarray(rows, dtype=np.float32)
+    if not np.isfinite(checked).all():
+        bad = int(np.count_nonzero(~np.isfinite(checked).all(axis=1)))
+        raise UsageError(
+            f"finite {name}",
+            f"NaN or Inf in {bad} of {len(rows)} rows",
+            "check the sensor or the file",
+        )
+    return checked
+
+
+def _check_name(kind: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise UsageError(f"{kind} among: {', '.join(known)}", f"{name!r}", f"choose a {kind}")

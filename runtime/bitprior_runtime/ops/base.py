@@ -1,0 +1,62 @@
+"""What an op is: shape rule, forward and vector-Jacobian product, in numpy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from bitprior_runtime.errors import ProgramError
+from bitprior_runtime.program import Attribute, Shape
+
+Array: TypeAlias = NDArray[Any]
+Attributes: TypeAlias = Mapping[str, Attribute]
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What the shape rule knows of an input.
+
+    Attributes:
+        shape: Without the batch axis for an activation; the full shape for a constant.
+        constant: True for weights, biases and constants of the program.
+    """
+
+    shape: Shape
+    constant: bool
+
+
+InferRule: TypeAlias = Callable[[Sequence[Operand], Attributes], Shape]
+ForwardRule: TypeAlias = Callable[[Sequence[Array], Attributes], Array]
+# (cotangent of the output, inputs, output, attributes, index of the input) -> its cotangent
+VjpRule: TypeAlias = Callable[[Array, Sequence[Array], Array, Attributes, int], Array]
+
+
+@dataclass(frozen=True)
+class Op:
+    """One ONNX op: its numpy kernels and its checks.
+
+    Attributes:
+        infer: Output shape without the batch axis; raises ProgramError if the inputs do not fit.
+        forward: Output from inputs; activations have a leading batch axis.
+        vjp: Cotangent of one *activation* input; never asked for constants.
+        attributes: Attribute names it knows with their defaults; the default's type is checked.
+    """
+
+    infer: InferRule
+    forward: ForwardRule
+    vjp: VjpRule
+    attributes: Mapping[str, Attribute]
+
+
+def refuse(expected: str, found: str) -> ProgramError:
+    """Make the error of a node whose inputs or attributes do not fit."""
+    return ProgramError(expected, found, "export the model again with bitprior export")
+
+
+def take(operands: Sequence[Operand], least: int, most: int, op: str) -> Sequence[Operand]:
+    """Check the number of inputs of a node."""
+    if not least <= len(operands) <= most:
+        count = str(least) if least == most else f"{least} to {most}"
+        raise refuse(f"{op} with {count} inputs", f"{len(operands)}")
+    return operands

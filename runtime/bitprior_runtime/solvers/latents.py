@@ -1,0 +1,53 @@
+"""Start latents and the hard threshold P_s."""
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+InitialLatent: TypeAlias = Literal["unit-normal", "normal", "zero"]
+
+
+def initial_latents(
+    count: int, size: int, seed: int, restarts: int = 1, kind: InitialLatent = "unit-normal"
+) -> NDArray[np.float32]:
+    """Draw start latents z0.
+
+    Restart r of row i is the same whatever the number of rows and restarts.
+
+    Args:
+        count: Rows, i.e. measurements.
+        size: Latent size k.
+        seed: Seed of the generator (numpy PCG64).
+        restarts: Latents per row.
+        kind: ``unit-normal``: N(0, I_k) scaled to unit L2 norm (as Deep Compressed Sensing
+            does); ``normal``: N(0, I_k); ``zero``.
+
+    Returns:
+        float32 [restarts, count, k].
+    """
+    if kind == "zero":
+        return np.zeros((restarts, count, size), dtype=np.float32)
+    streams = [np.random.default_rng([seed, restart]) for restart in range(restarts)]
+    z = np.stack([stream.standard_normal((count, size), dtype=np.float32) for stream in streams])
+    if kind == "unit-normal":
+        z /= np.linalg.norm(z, axis=-1, keepdims=True)
+    return z
+
+
+def hard_threshold(z: NDArray[Any], s: int | None) -> NDArray[Any]:
+    """P_s: keep the s entries of largest magnitude in each row, zero the rest.
+
+    Args:
+        z: Latents [B,k].
+        s: Entries to keep; None or s >= k keeps all.
+
+    Returns:
+        [B,k]; of equal magnitudes the lower index is kept.
+    """
+    if s is None or s >= z.shape[-1]:
+        return z
+    order = np.argsort(-np.abs(z), axis=-1, kind="stable")[..., :s]
+    kept = np.zeros_like(z)
+    np.put_along_axis(kept, order, np.take_along_axis(z, order, axis=-1), axis=-1)
+    return kept

@@ -1,0 +1,68 @@
+"""What every solver returns, and the checks they share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.errors import UsageError
+
+Array: TypeAlias = NDArray[Any]
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """End of a solver run.
+
+    Attributes:
+        latent: Last latents [B,k].
+        loss: f(latent), [B].
+        history: f before each step and at the end, [steps + 1, B].
+    """
+
+    latent: Array
+    loss: Array
+    history: Array
+
+
+def check_problem(y: Array, z0: Array) -> None:
+    """Check measurements [B,m] against start latents [B,k].
+
+    Raises:
+        UsageError: Ranks or batch sizes do not fit, or a value is NaN or Inf.
+    """
+    if y.ndim != 2 or z0.ndim != 2 or len(y) != len(z0):
+        raise UsageError(
+            "measurements [B,m] and start latents [B,k] of one batch size",
+            f"shapes {y.shape} and {z0.shape}",
+            "give one start latent a measurement",
+        )
+    for name, value in (("measurements", y), ("start latents", z0)):
+        if not np.isfinite(value).all():
+            raise UsageError(
+                f"finite {name}",
+                f"NaN or Inf in {np.count_nonzero(~np.isfinite(value).all(axis=1))} rows",
+                "check the sensor or the file",
+            )
+
+
+def check_range(
+    name: str,
+    value: float,
+    least: float,
+    open_end: bool = False,
+    below: float = np.inf,
+) -> None:
+    """Check an option against its bounds: least <= value < below (least < value if open_end).
+
+    Raises:
+        UsageError: Out of bounds, or not a number.
+    """
+    inside = least < value < below if open_end else least <= value < below
+    if not inside:
+        sign = ">" if open_end else ">="
+        upper = "" if below == np.inf else f" and < {below:g}"
+        raise UsageError(f"{name} {sign} {least:g}{upper}", f"{value}", f"change {name}")

@@ -1,0 +1,46 @@
+"""Checkpoints: one safetensors file, replaced whole, from which a run continues exactly."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from bitprior_runtime.errors import MissingFileError
+from bitprior_runtime.files import write_atomically
+
+NAME = "checkpoint.safetensors"
+_FORMAT = "bitprior-checkpoint 1"
+
+
+def save_checkpoint(folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    """Write tensors and meta data (JSON) as the folder's checkpoint."""
+    whole = {name: t.detach().contiguous().clone() for name, t in tensors.items()}
+    metadata = {"format": _FORMAT, "meta": json.dumps(meta)}
+    write_atomically(folder / NAME, safetensors.torch.save(whole, metadata))
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`save_checkpoint` wrote.
+
+    Raises:
+        MissingFileError: No checkpoint there, or not one of this format.
+    """
+    path = folder / NAME
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise MissingFileError(
+            f"a checkpoint {path}", str(error), "name the folder of a training run"
+        ) from error
+    if metadata.get("format") != _FORMAT:
+        raise MissingFileError(
+            f"{_FORMAT!r} in {path}",
+            repr(metadata.get("format")),
+            "resume with the version that wrote it",
+        )
+    return tensors, json.loads(metadata["meta"])

@@ -1,0 +1,202 @@
+"""What a training run is: every choice named, typed, validated, and written beside its results."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Widths = Annotated[tuple[Positive, ...], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A table of the TOML file: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Section):
+    """Which images, and how they are split.
+
+    Attributes:
+        name: Data set.
+        split_seed: Seed of the split.
+        validation: Number of training images set aside for validation.
+    """
+
+    name: Literal["mnist", "digits"]
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    validation: Positive = 1000
+
+
+class ModelConfig(Section):
+    """The generator G and the sensing network A: perceptrons with LeakyReLU(0.2).
+
+    Attributes:
+        latent: k, length of z.
+        hidden: Widths of the generator's hidden layers.
+        sensing_hidden: Widths of the sensing network's hidden layers.
+        measurements: m, length of y.
+        sparsity: s, non-zeros of z that P_s keeps; s = k keeps all.
+    """
+
+    latent: Positive = 100
+    hidden: Widths = (500, 500)
+    sensing_hidden: Widths = (500, 500)
+    measurements: Positive = 100
+    sparsity: Positive = 50
+
+    @model_validator(mode="after")
+    def _sparsity_fits(self) -> Self:
+        if self.sparsity > self.latent:
+            raise ValueError(f"sparsity {self.sparsity} is more than latent {self.latent}")
+        return self
+
+
+class QuantiserConfig(Section):
+    """Q_b: how the generator's weights become b-bit codes.
+
+    Attributes:
+        bits: b; 32 keeps float weights.
+        grid: ``binary`` {-1, +1} for 1 bit; ``wide`` -2^(b-1)..2^(b-1)-1 or ``narrow``, the same
+            without the lowest level, for 2 to 4; ``float`` for 32; ``default`` becomes the first
+            that fits.
+        scale: ``mean-abs``: mean |w|, recomputed each step (1 bit); ``learned``: trained, from the
+            start that quantises with the least squared error (2 to 4 bits) or mean |w| (1 bit);
+            ``none`` for 32; ``default`` becomes mean-abs at 1 bit, else learned.
+        granularity: One scale per output ``channel`` or per ``tensor``.
+    """
+
+    bits: Literal[1, 2, 3, 4, 32] = 32
+    grid: Literal["default", "float", "binary", "wide", "narrow"] = "default"
+    scale: Literal["default", "none", "mean-abs", "learned"] = "default"
+    granularity: Literal["channel", "tensor"] = "channel"
+
+    @model_validator(mode="after")
+    def _choices_fit_the_bit_width(self) -> Self:
+        grids, scales = {
+            32: (("float",), ("none",)),
+            1: (("binary",), ("mean-abs", "learned")),
+        }.get(self.bits, (("wide", "narrow"), ("learned",)))
+        # Defaults are resolved here, so that what is written down is what was run.
+        for field, allowed in (("grid", grids), ("scale", scales)):
+            value = getattr(self, field)
+            if value == "default":
+                object.__setattr__(self, field, allowed[0])
+            elif value not in allowed:
+                raise ValueError(
+                    f"{field} {value!r} does not go with bits = {self.bits}; "
+                    f"choose {' or '.join(repr(a) for a in allowed)}"
+                )
+        return self
+
+
+class InnerConfig(Section):
+    """The unrolled proximal steps inside one training step.
+
+    Attributes:
+        steps: T.
+        step_size: Start of the learned step beta.
+        order: ``second`` differentiates through the steps' gradients; ``first`` takes them as
+            constants.
+    """
+
+    steps: Positive = 3
+    step_size: Rate = 0.01
+    order: Literal["first", "second"] = "second"
+
+
+class LossConfig(Section):
+    """Weights of L_G, L_A, L_GDL, and the form of the S-REC loss L_A.
+
+    Attributes:
+        measurement: Weight of L_G.
+        s_rec: Weight of L_A.
+        gradient_difference: Weight of L_GDL.
+        mode: ``squared`` or ``hinge``.
+        gamma: Isometry constant of S-REC.
+        delta: Slack of S-REC.
+    """
+
+    measurement: Weight = 1.0
+    s_rec: Weight = 1.0
+    gradient_difference: Weight = 1.0
+    mode: Literal["squared", "hinge"] = "squared"
+    gamma: Weight = 1.0
+    delta: Weight = 0.0
+
+
+class OptimiserConfig(Section):
+    """The two Adams.
+
+    Attributes:
+        lr: Learning rate of both.
+        scale_lr: Learning rate of the quantisers' scales, relative to ``lr``: scales are some ten
+            times smaller than weights' spread times Adam's unit steps would allow for.
+        betas: Adam's decay rates.
+        batch: Images per step.
+        steps: Training steps.
+        schedule: ``constant``, or ``cosine`` from ``lr`` to zero.
+        warmup: Steps over which the learning rate first rises linearly.
+    """
+
+    lr: Rate = 1e-3
+    scale_lr: Rate = 0.05
+    betas: tuple[Rate, Rate] = (0.9, 0.999)
+    batch: Positive = 64
+    steps: Positive = 20000
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup: Annotated[int, Field(ge=0)] = 0
+
+
+class ValidationConfig(Section):
+    """Recovery of validation images during training.
+
+    Attributes:
+        images: How many (the first of the validation split).
+        every: Training steps between validations.
+        steps: Numbers of proximal steps after which PSNR is logged.
+    """
+
+    images: Positive = 200
+    every: Positive = 1000
+    steps: Widths = (10, 50)
+
+
+class RunConfig(Section):
+    """How the run is carried out.
+
+    Attributes:
+        seed: Seed of weights, data order and z0.
+        threads: CPU threads.
+        log_every: Training steps between logged losses.
+        checkpoint_every: Training steps between checkpoints.
+    """
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    threads: Positive = 1
+    log_every: Positive = 50
+    checkpoint_every: Positive = 500
+
+
+class TrainConfig(Section):
+    """A whole training run."""
+
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    quantiser: QuantiserConfig = QuantiserConfig()
+    inner: InnerConfig = InnerConfig()
+    loss: LossConfig = LossConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    validation: ValidationConfig = ValidationConfig()
+    run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _validation_images_exist(self) -> Self:
+        if self.validation.images > self.data.validation:
+            raise ValueError(
+                f"validation.images {self.validation.images} is more than "
+                f"data.validation {self.data.validation}"
+            )
+        return self

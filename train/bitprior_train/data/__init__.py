@@ -1,0 +1,5 @@
+"""Images: data sets as numpy arrays with seeded, disjoint, hashed splits. No torch here."""
+
+from bitprior_train.data.dataset import Dataset, load_dataset
+
+__all__ = ["Dataset", "load_dataset"]

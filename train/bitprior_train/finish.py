@@ -1,0 +1,110 @@
+"""The end of a run: what export needs, without torch, to make a bundle of it."""
+
+import io
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bitprior_runtime.files import write_atomically
+from bitprior_train.config import TrainConfig
+from bitprior_train.data import Dataset
+from bitprior_train.learner import Learner
+
+SAMPLES = 64
+_PACKAGES = ("bitprior", "torch", "brevitas", "numpy", "onnx", "qonnx")
+
+
+def finish_run(
+    folder: Path,
+    config: TrainConfig,
+    data: Dataset,
+    learner: Learner,
+    psnr: dict[int, float],
+    meta: dict[str, Any],
+) -> None:
+    """Write generator.onnx, sensing.onnx, samples.npz and, last, run.json."""
+    write_networks(folder, config, data, learner)
+    samples = io.BytesIO()
+    np.savez_compressed(samples, images=data.images(data.validation[:SAMPLES]))
+    write_atomically(folder / "samples.npz", samples.getvalue())
+    record = run_record(config, data, learner, psnr, meta)
+    write_atomically(folder / "run.json", (json.dumps(record, indent=2) + "\n").encode())
+
+
+def write_networks(folder: Path, config: TrainConfig, data: Dataset, learner: Learner) -> None:
+    """Export generator and sensing network as QONNX."""
+    from bitprior_export.qonnx.writer import write_qonnx
+
+    quantiser = config.quantiser
+    metadata = {
+        "bits": str(quantiser.bits),
+        "grid": quantiser.grid,
+        "granularity": quantiser.granularity,
+    }
+    z = torch.zeros(1, config.model.latent)
+    x = torch.zeros(1, *data.geometry)
+    write_qonnx(
+        learner.generator,
+        z,
+        folder / "generator.onnx",
+        name="generator",
+        input_name="z",
+        output_name="x",
+        metadata=metadata,
+    )
+    write_qonnx(
+        learner.sensing,
+        x,
+        folder / "sensing.onnx",
+        name="sensing",
+        input_name="x",
+        output_name="y",
+        metadata={"bits": "32", "grid": "float"},
+    )
+
+
+def run_record(
+    config: TrainConfig,
+    data: Dataset,
+    learner: Learner,
+    psnr: dict[int, float],
+    meta: dict[str, Any],
+) -> dict[str, Any]:
+    """Return run.json: provenance and the solver's defaults."""
+    model, quantiser = config.model, config.quantiser
+    return {
+        "dataset": data.name,
+        "split_hash": data.split_hash,
+        "licence": data.licence,
+        "geometry": list(data.geometry),
+        "bits": quantiser.bits,
+        "grid": quantiser.grid,
+        "scale": quantiser.scale,
+        "granularity": quantiser.granularity,
+        "latent": model.latent,
+        "measurements": model.measurements,
+        "sparsity": model.sparsity,
+        "step_size": learner.beta,
+        "steps_inner": config.inner.steps,
+        "seed": config.run.seed,
+        "steps": meta["step"],
+        "init_from": meta["init_from"],
+        "validation_psnr": psnr[max(psnr)],
+        "validation_psnr_by_steps": {str(t): v for t, v in psnr.items()},
+        "parameters": {
+            "generator": _count(learner.generator),
+            "sensing": _count(learner.sensing),
+        },
+        "config": config.model_dump(mode="json"),
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def _count(network: nn.Module) -> int:
+    """Count weights and biases; the quantisers' scales are not the network's."""
+    return sum(p.numel() for n, p in network.named_parameters() if "scaling_impl" not in n)

@@ -1,0 +1,150 @@
+"""What training changes: θ, φ and log β with their two Adams, and one step of all of them."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from bitprior_train.algorithm import Losses, Network, gradients, losses
+from bitprior_train.config import OptimiserConfig, TrainConfig
+from bitprior_train.generators import MLPGenerator
+from bitprior_train.quantisers import linear_factory, quantised_parameters
+from bitprior_train.sensing import MLPSensing
+
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+class Learner:
+    """Generator, sensing network, step size and their optimisers.
+
+    Args:
+        config: The run. Weights are drawn from ``config.run.seed``.
+        geometry: (C, H, W) of the images.
+
+    Attributes:
+        generator: Float shadow weights θ with their quantisers.
+        sensing: The float sensing network A_φ.
+        log_beta: Logarithm of the learned step size.
+    """
+
+    def __init__(self, config: TrainConfig, geometry: tuple[int, int, int]) -> None:
+        self.config = config
+        model = config.model
+        torch.manual_seed(config.run.seed)
+        self.generator = MLPGenerator(
+            model.latent, model.hidden, geometry, linear_factory(config.quantiser)
+        )
+        self.sensing = MLPSensing(geometry, model.sensing_hidden, model.measurements)
+        self.log_beta = nn.Parameter(torch.tensor(math.log(config.inner.step_size)))
+        with torch.device("meta"):  # the same network without weights: called with θ_Q
+            self._twin = MLPGenerator(model.latent, model.hidden, geometry)
+        self._make_optimisers()
+
+    def _make_optimisers(self) -> None:
+        named = {f"generator.{n}": p for n, p in self.generator.named_parameters()}
+        self._theta = {**named, "log_beta": self.log_beta}
+        self._phi = {f"sensing.{n}": p for n, p in self.sensing.named_parameters()}
+        scales = [p for n, p in self._theta.items() if "scaling_impl" in n]
+        others = [p for n, p in self._theta.items() if "scaling_impl" not in n]
+        optimiser = self.config.optimiser
+        self._adam_theta = torch.optim.Adam(
+            [{"params": others, "relative": 1.0}]
+            + ([{"params": scales, "relative": optimiser.scale_lr}] if scales else []),
+            betas=optimiser.betas,
+            fused=True,
+        )
+        self._adam_phi = torch.optim.Adam(
+            [{"params": list(self._phi.values()), "relative": 1.0}],
+            betas=optimiser.betas,
+            fused=True,
+        )
+
+    def theta_q(self) -> dict[str, Tensor]:
+        """Return θ_Q = Q_b(θ), with graph."""
+        return quantised_parameters(self.generator)
+
+    def network(self, theta_q: dict[str, Tensor]) -> Network:
+        """Return G as a function of z alone, with the weights ``theta_q``."""
+
+        def generate(z: Tensor) -> Tensor:
+            x: Tensor = functional_call(self._twin, theta_q, (z,))
+            return x
+
+        return generate
+
+    @property
+    def beta(self) -> float:
+        """The learned step size."""
+        return math.exp(self.log_beta.item())
+
+    def step(self, x: Tensor, z0: Tensor, step: int) -> Losses:
+        """Take training step number ``step`` (from 0) on images x [B, C, H, W] in [0, 1]."""
+        config = self.config
+        loss = losses(
+            self.network(self.theta_q()),
+            self.sensing,
+            x,
+            z0,
+            self.log_beta,
+            config.model.sparsity,
+            config.inner,
+            config.loss,
+        )
+        theta, phi = list(self._theta.values()), list(self._phi.values())
+        for parameters, grads in zip(
+            (theta, phi), gradients(loss, theta, phi, config.loss), strict=True
+        ):
+            for parameter, grad in zip(parameters, grads, strict=True):
+                parameter.grad = grad
+        rate = learning_rate(config.optimiser, step)
+        for adam in (self._adam_theta, self._adam_phi):
+            for group in adam.param_groups:
+                group["lr"] = rate * group["relative"]
+            adam.step()
+        return loss
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything a step depends on, by name."""
+        tensors = {f"generator.{n}": t for n, t in self.generator.state_dict().items()}
+        tensors |= {f"sensing.{n}": t for n, t in self.sensing.state_dict().items()}
+        tensors["log_beta"] = self.log_beta.detach()
+        for adam, named in self._optimised():
+            for name, parameter in named.items():
+                state = adam.state.get(parameter, {})
+                tensors |= {f"adam.{name}.{m}": state[m] for m in _MOMENTS if m in state}
+        return tensors
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what :meth:`tensors` returned."""
+        self._load_networks(tensors, strict=True)
+        for adam, named in self._optimised():
+            for name, parameter in named.items():
+                if f"adam.{name}.step" in tensors:
+                    adam.state[parameter] = {m: tensors[f"adam.{name}.{m}"] for m in _MOMENTS}
+
+    def start_from(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the weights and the step size of another run, of any bit width."""
+        self._load_networks(tensors, strict=False)
+
+    def _load_networks(self, tensors: dict[str, Tensor], *, strict: bool) -> None:
+        for prefix, network in (("generator.", self.generator), ("sensing.", self.sensing)):
+            own = network.state_dict().keys() | (
+                {n for n, _ in network.named_parameters()} if strict else set()
+            )
+            found = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            network.load_state_dict({n: t for n, t in found.items() if n in own}, strict=strict)
+        with torch.no_grad():
+            self.log_beta.copy_(tensors["log_beta"])
+        self._make_optimisers()  # loading a brevitas layer replaces its scale parameter
+
+    def _optimised(self) -> list[tuple[torch.optim.Adam, dict[str, nn.Parameter]]]:
+        return [(self._adam_theta, self._theta), (self._adam_phi, self._phi)]
+
+
+def learning_rate(config: OptimiserConfig, step: int) -> float:
+    """Return the learning rate of step number ``step``, counted from 0."""
+    warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    if config.schedule == "constant":
+        return config.lr * warm
+    return config.lr * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))

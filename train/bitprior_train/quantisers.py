@@ -1,0 +1,98 @@
+"""Q_b: the weights' quantisers, built from brevitas, and θ_Q, computed once per training step."""
+
+from typing import cast
+
+import torch
+from brevitas.inject.enum import (
+    BitWidthImplType,
+    QuantType,
+    RestrictValueType,
+    ScalingImplType,
+    ScalingPerOutputType,
+    StatsOp,
+)
+from brevitas.nn import QuantLinear
+from brevitas.quant.scaled_int import Int8WeightPerChannelFloatMSE, Int8WeightPerTensorFloatMSE
+from brevitas.quant.solver import WeightQuantSolver
+from torch import Tensor, nn
+
+from bitprior_train.config import QuantiserConfig
+from bitprior_train.generators import LinearFactory
+
+
+class BinaryMeanAbs(WeightQuantSolver):  # type: ignore[misc]
+    """1 bit: sign(w) * mean |w|, the L2-optimal binary scale; sign(0) = +1."""
+
+    quant_type = QuantType.BINARY
+    bit_width_impl_type = BitWidthImplType.CONST
+    bit_width = 1
+    narrow_range = True
+    signed = True
+    zero_point = 0.0
+    scaling_impl_type = ScalingImplType.STATS
+    scaling_stats_op = StatsOp.AVE
+    scaling_min_val = 1e-8
+    restrict_scaling_type = RestrictValueType.FP
+
+
+def weight_quantiser(config: QuantiserConfig) -> type[object]:
+    """Return the brevitas quantiser of a configuration of 1 to 4 bits."""
+    per_channel = config.granularity == "channel"
+    learned = config.scale == "learned"
+    if config.bits == 1:
+        base: type[object] = BinaryMeanAbs
+    else:
+        base = Int8WeightPerChannelFloatMSE if per_channel else Int8WeightPerTensorFloatMSE
+    attributes: dict[str, object] = {
+        "bit_width": config.bits,
+        "scaling_per_output_type": (
+            ScalingPerOutputType.CHANNEL if per_channel else ScalingPerOutputType.TENSOR
+        ),
+        "scaling_per_output_channel": per_channel,
+        "scaling_impl_type": (
+            ScalingImplType.PARAMETER_FROM_STATS if learned else ScalingImplType.STATS
+        ),
+    }
+    if config.bits > 1:
+        attributes["narrow_range"] = config.grid == "narrow"
+    return type(base)("WeightQuantiser", (base,), attributes)
+
+
+def linear_factory(config: QuantiserConfig) -> LinearFactory:
+    """Return what makes a generator's linear layers: brevitas layers, or torch's at 32 bits."""
+    if config.bits == 32:
+        return nn.Linear
+    quantiser = weight_quantiser(config)
+
+    def linear(fan_in: int, fan_out: int) -> nn.Module:
+        return cast(nn.Module, QuantLinear(fan_in, fan_out, bias=True, weight_quant=quantiser))
+
+    return linear
+
+
+def quantised_parameters(generator: nn.Module) -> dict[str, Tensor]:
+    """θ_Q = Q_b(θ): the generator's weights quantised, its biases as they are.
+
+    Differentiable with respect to the float weights (straight-through) and learned scales. The
+    names are those of the same network made of torch's own layers, to be called with them by
+    ``torch.func.functional_call``: the weights are quantised once, however often G is called.
+    """
+    theta_q: dict[str, Tensor] = {}
+    for name, layer in generator.named_modules():
+        if isinstance(layer, QuantLinear):
+            theta_q[f"{name}.weight"] = layer.quant_weight().value
+        elif isinstance(layer, nn.Linear):
+            theta_q[f"{name}.weight"] = layer.weight
+        else:
+            continue
+        theta_q[f"{name}.bias"] = layer.bias
+    return theta_q
+
+
+def zero_fractions(theta_q: dict[str, Tensor]) -> dict[str, float]:
+    """Return the share of exact zeros of each weight, by name."""
+    return {
+        name: float((w == 0).to(torch.float32).mean())
+        for name, w in theta_q.items()
+        if name.endswith(".weight")
+    }

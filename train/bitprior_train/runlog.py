@@ -1,0 +1,93 @@
+"""What a run says: metrics.jsonl for programs, a progress bar or plain lines for people."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bitprior_runtime.files import write_atomically
+
+NAME = "metrics.jsonl"
+
+
+class RunLog:
+    """Log of one run, a context manager.
+
+    Args:
+        folder: The run's folder.
+        start: Steps already done: later lines of an earlier log are dropped.
+        total: Steps of the whole run.
+    """
+
+    def __init__(self, folder: Path, start: int, total: int) -> None:
+        self._path = folder / NAME
+        truncate_metrics(self._path, start)
+        self._file = self._path.open("a", encoding="utf-8")
+        self._progress: Progress | None = None
+        self._total = total
+        if sys.stderr.isatty():
+            self._progress = Progress(
+                TextColumn("training"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+                console=Console(stderr=True),
+            )
+            self._task = self._progress.add_task("", total=total, completed=start)
+
+    def __enter__(self) -> Self:
+        if self._progress:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._progress:
+            self._progress.stop()
+        self._file.close()
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Append one object."""
+        self._file.write(json.dumps(entry) + "\n")
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Make what was written survive a power cut."""
+        os.fsync(self._file.fileno())
+
+    def advance(self, step: int, text: str | None = None) -> None:
+        """Say that ``step`` steps are done; ``text`` is worth a line of its own."""
+        if self._progress:
+            self._progress.update(self._task, completed=step)
+            if text:
+                self._progress.update(self._task, description=text)
+        elif text:
+            print(f"step {step}/{self._total}: {text}", file=sys.stderr, flush=True)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Read the entries of a log; a last line torn by a kill is left out."""
+    entries: list[dict[str, Any]] = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                entries.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return entries
+
+
+def truncate_metrics(path: Path, step: int) -> None:
+    """Drop the entries after ``step``: a resumed run writes them again."""
+    kept = [e for e in read_metrics(path) if e["step"] <= step]
+    write_atomically(path, "".join(json.dumps(e) + "\n" for e in kept).encode())

@@ -1,0 +1,145 @@
+"""One call of ``bitprior train``: check everything, then train."""
+
+import resource
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bitprior_runtime.errors import UnwritableOutputError, UsageError
+from bitprior_train.config import TrainConfig
+from bitprior_train.data import Dataset, load_dataset
+from bitprior_train.settings import (
+    differences,
+    parse_override,
+    read_preset,
+    read_table,
+    resolve,
+    validate,
+)
+
+if TYPE_CHECKING:
+    from bitprior_train.trainer import TrainResult
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+        dataset: Name of the preset to start from.
+        out: Folder of the run.
+        config: TOML file laid over the preset.
+        options: Table laid over that: the command line's named options.
+        overrides: ``section.key=value`` texts laid over that.
+        init_from: Run to start from.
+        resume: Whether ``out`` holds a run to continue.
+    """
+
+    dataset: str
+    out: Path
+    config: Path | None = None
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    init_from: Path | None = None
+    resume: bool = False
+
+
+def train_run(request: Request) -> "TrainResult":
+    """Check a request and its data, then train (or continue) the run.
+
+    Raises:
+        UsageError: An argument is wrong, the folder already holds a run (without ``resume``) or
+            none (with it), or a resumed run was asked to change.
+        MissingFileError: The data, the configuration or the run to start from is not there.
+        CheckFailedError: The training loss became infinite or NaN.
+    """
+    config = resolve_config(request)
+    check_folder(request)
+    data = load_dataset(config.data.name, config.data.split_seed, config.data.validation)
+    check_fits(config, data)
+
+    from bitprior_train.trainer import Trainer, start_run  # torch: after everything is checked
+
+    if not request.resume:
+        start_run(config, data, request.out, request.init_from)
+    return Trainer(config, data, request.out).run()
+
+
+def resolve_config(request: Request) -> TrainConfig:
+    """Return the run's configuration: preset, file, options, overrides; a resumed run's own."""
+    over = [read_table(request.config)] if request.config else []
+    over += [request.options, *(parse_override(text) for text in request.overrides)]
+    preset = read_preset(request.dataset)
+    if not request.resume:
+        return resolve(preset, over)
+    stored = read_table(request.out / "config.toml")
+    before = validate(stored)
+    changed = differences(before, resolve(stored, over))
+    if before.data.name != request.dataset:
+        changed.insert(0, "data.name")
+    if changed:
+        raise UsageError(
+            f"the configuration in {request.out / 'config.toml'} unchanged",
+            f"other values of {', '.join(changed)}",
+            "resume without these options, or start a new run in another folder",
+        )
+    return before
+
+
+def check_folder(request: Request) -> None:
+    """Refuse a folder that holds a run, cannot be made, or a run to start from without weights."""
+    out = request.out
+    if request.resume:
+        if request.init_from:
+            raise UsageError(
+                "--resume or --init-from", "both", "a resumed run has its weights: drop --init-from"
+            )
+        return
+    if (out / "config.toml").exists():
+        raise UsageError(
+            f"a folder without a run at {out}",
+            "a run",
+            "add --resume to continue it, or choose another folder",
+        )
+    if out.exists() and not out.is_dir():
+        raise UnwritableOutputError(f"a folder {out}", "a file", "choose another name")
+    if request.init_from:
+        read_table(request.init_from / "config.toml")
+
+
+def check_fits(config: TrainConfig, data: Dataset) -> None:
+    """Refuse a batch larger than the training set."""
+    if config.optimiser.batch > len(data.train):
+        raise UsageError(
+            f"optimiser.batch of at most {len(data.train)}, the training images of {data.name}",
+            str(config.optimiser.batch),
+            "lower it",
+        )
+
+
+def peak_memory_mib() -> float:
+    """Return the largest memory this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def run_session(request: Request, *, json_mode: bool) -> None:
+    """Train and print the result."""
+    from bitprior_runtime.cli.output import emit
+
+    done = train_run(request)
+    psnr = done.psnr[max(done.psnr)]
+    memory = peak_memory_mib()
+    result = {
+        "run": str(done.folder),
+        "steps": done.steps,
+        "validation_psnr": psnr,
+        "validation_psnr_by_steps": {str(t): v for t, v in done.psnr.items()},
+        "seconds": done.seconds,
+        "ms_per_step": done.ms_per_step,
+        "peak_memory_mib": memory,
+    }
+    line = (
+        f"Trained {done.steps} steps in {done.seconds:.1f} s ({done.ms_per_step:.1f} ms a step, "
+        f"peak memory {memory:.0f} MiB): validation PSNR {psnr:.2f} dB; wrote {done.folder}"
+    )
+    emit(result, line, json_mode)

@@ -1,0 +1,32 @@
+"""Quality during training: recover validation images and compare."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from bitprior_train.reference import Network, proximal
+
+
+def psnr(x: Tensor, x_hat: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each image in dB, peak 1; images [B, C, H, W] -> [B]."""
+    error = (x - x_hat.clamp(0, 1)).square().flatten(1).mean(1)
+    return -10 * torch.log10(error)
+
+
+def recovery_psnr(
+    G: Network,  # noqa: N803
+    A: Network,  # noqa: N803
+    x: Tensor,
+    z0: Tensor,
+    *,
+    beta: float,
+    s: int,
+    steps: Sequence[int],
+) -> dict[int, float]:
+    """Recover images x from A(x) and return the mean PSNR in dB after each number of steps."""
+    with torch.no_grad():
+        y = A(x)
+    latents, _ = proximal(G, A, y, z0, beta=beta, s=s, steps=max(steps))
+    with torch.no_grad():
+        return {t: float(psnr(x, G(latents[t])).mean()) for t in steps}
