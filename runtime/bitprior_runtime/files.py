@@ -32,6 +32,23 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def check_folder(path: str | os.PathLike[str]) -> Path:
+    """Check before any work that ``path`` is, or can become, a writable folder.
+
+    Raises:
+        UnwritableOutputError: It is a file, or its nearest existing parent is read-only.
+    """
+    target = Path(path)
+    nearest = next(part for part in (target, *target.absolute().parents) if part.exists())
+    if not nearest.is_dir():
+        raise UnwritableOutputError(f"a folder {target}", f"the file {nearest}", "choose another")
+    if not os.access(nearest, os.W_OK):
+        raise UnwritableOutputError(
+            f"a writable folder {nearest}", "no permission", "choose another folder"
+        )
+    return target
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write ``data`` so that ``path`` holds all of it or what was there before.
 

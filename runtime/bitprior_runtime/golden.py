@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.bundle.limits import TRACE_STEPS
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.solvers import ProximalOptions, proximal
-
-TRACE_STEPS = 10
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from bitprior_runtime.engines import Engine, FloatEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
-from bitprior_runtime.info import describe
+from bitprior_runtime.info import as_text, describe
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, Solve, recover
 from bitprior_runtime.solvers import AdamOptions, Progress, ProximalOptions, adam, proximal
 from bitprior_runtime.solvers.solution import check_range
@@ -34,7 +34,8 @@ def load(path: str | os.PathLike[str]) -> "Model":
         MissingFileError: No such file.
         BundleError: Not a whole, unchanged bundle of a known format; the subclass says why.
     """
-    return Model(read_bundle(path))
+    bundle = read_bundle(path)
+    return Model(bundle, os.stat(path).st_size)
 
 
 class Model:
@@ -42,10 +43,12 @@ class Model:
 
     Args:
         bundle: What :func:`load` read.
+        file_bytes: Size of the file it was read from.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, file_bytes: int) -> None:
         self.bundle = bundle
+        self._file_bytes = file_bytes
         self._engines: dict[tuple[str, str], Engine] = {}
 
     @property
@@ -56,7 +59,11 @@ class Model:
     @property
     def info(self) -> dict[str, Any]:
         """Name, geometry, bits, sizes, solver defaults and provenance, ready for JSON."""
-        return describe(self.bundle)
+        return describe(self.bundle, self._file_bytes)
+
+    def describe(self) -> str:
+        """Return the same as :attr:`info` as text for people."""
+        return as_text(self.bundle, self._file_bytes)
 
     def engine(self, engine: str = "float", kernel: str = "numpy") -> Engine:
         """Return an engine over this model's programs, made on first use.

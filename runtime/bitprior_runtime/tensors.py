@@ -50,6 +50,11 @@ class QuantisedTensor:
         """Shape of the weight."""
         return self.codes.shape
 
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes in a bundle: bit planes and float32 scales."""
+        return self.bits * -(-self.codes.size // 8) + 4 * self.scale.size
+
     def integers(self) -> NDArray[np.int16]:
         """Return the signed integers q of the grid, in the weight's shape."""
         multiplier, offset = grid_integers(self.grid, self.bits)
@@ -80,6 +85,11 @@ class FloatTensor:
     def bits(self) -> int:
         """Always 32."""
         return 32
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes in a bundle."""
+        return 4 * self.array.size
 
     def values(self) -> NDArray[np.float32]:
         """Return the float32 values."""

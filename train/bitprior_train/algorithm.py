@@ -1,6 +1,6 @@
 """Algorithm 1 of Q-GEN: one training step of the quantised prior and its sensing network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,7 +73,7 @@ def losses(
 
 
 def gradients(
-    loss: Losses, theta: list[Tensor], phi: list[Tensor], weights: LossConfig
+    loss: Losses, theta: Sequence[Tensor], phi: Sequence[Tensor], weights: LossConfig
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Return (∇_θ L, ∇_φ λ_A L_A): the sensing network learns from S-REC alone.
 

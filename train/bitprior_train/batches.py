@@ -5,6 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bitprior_train.reference import unit_rows
+
 _ORDER, _LATENTS, _VALIDATION = 1, 2, 3  # one independent stream each
 
 
@@ -47,5 +49,4 @@ def validation_latents(count: int, size: int, seed: int) -> Tensor:
 
 
 def _unit_rows(random: np.random.Generator, count: int, size: int) -> Tensor:
-    z = torch.from_numpy(random.standard_normal((count, size), dtype=np.float32))
-    return z / z.norm(dim=1, keepdim=True)
+    return unit_rows(torch.from_numpy(random.standard_normal((count, size), dtype=np.float32)))

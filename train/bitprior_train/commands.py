@@ -1,14 +1,20 @@
-"""The verb ``bitprior train``. Importing this loads no torch: the command line starts fast."""
+"""The verbs of the train house. Importing this loads no torch: the command line starts fast."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from bitprior_runtime.cli.verbs import add_verb
+from bitprior_train.demo.command import demo
+from bitprior_train.evaluate_command import evaluate
+
 
 def register(app: typer.Typer) -> None:
-    """Add the verb ``train`` to the command line."""
-    app.command("train")(train)
+    """Add ``train``, ``evaluate`` and ``demo`` to the command line."""
+    add_verb(app, "train", train, extra="train", packages=("torch", "brevitas", "pydantic"))
+    add_verb(app, "evaluate", evaluate, extra="train", packages=("sklearn", "skimage"))
+    add_verb(app, "demo", demo, extra="all", packages=("torch", "brevitas", "qonnx", "matplotlib"))
 
 
 def train(

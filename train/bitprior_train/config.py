@@ -62,9 +62,9 @@ class QuantiserConfig(Section):
         grid: ``binary`` {-1, +1} for 1 bit; ``wide`` -2^(b-1)..2^(b-1)-1 or ``narrow``, the same
             without the lowest level, for 2 to 4; ``float`` for 32; ``default`` becomes the first
             that fits.
-        scale: ``mean-abs``: mean |w|, recomputed each step (1 bit); ``learned``: trained, from the
-            start that quantises with the least squared error (2 to 4 bits) or mean |w| (1 bit);
-            ``none`` for 32; ``default`` becomes mean-abs at 1 bit, else learned.
+        scale: ``learned``: trained, starting where the squared quantisation error is least (at 1
+            bit that is mean |w|); ``mean-abs``: mean |w|, recomputed each step, for 1 bit;
+            ``none`` for 32; ``default`` becomes learned.
         granularity: One scale per output ``channel`` or per ``tensor``.
     """
 
@@ -77,7 +77,7 @@ class QuantiserConfig(Section):
     def _choices_fit_the_bit_width(self) -> Self:
         grids, scales = {
             32: (("float",), ("none",)),
-            1: (("binary",), ("mean-abs", "learned")),
+            1: (("binary",), ("learned", "mean-abs")),
         }.get(self.bits, (("wide", "narrow"), ("learned",)))
         # Defaults are resolved here, so that what is written down is what was run.
         for field, allowed in (("grid", grids), ("scale", scales)):

@@ -11,11 +11,13 @@ import torch
 from torch import nn
 
 from bitprior_runtime.files import write_atomically
+from bitprior_train.batches import validation_latents
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset
 from bitprior_train.learner import Learner
 
-SAMPLES = 64
+SAMPLES = 64  # images for golden cases and calibration
+CHECKED = 4  # images and latents on which the exported graphs are compared with torch
 _PACKAGES = ("bitprior", "torch", "brevitas", "numpy", "onnx", "qonnx")
 
 
@@ -41,13 +43,14 @@ def write_networks(folder: Path, config: TrainConfig, data: Dataset, learner: Le
     from bitprior_export.qonnx.writer import write_qonnx
 
     quantiser = config.quantiser
-    metadata = {
-        "bits": str(quantiser.bits),
+    shared = {"geometry": list(data.geometry), "value_range": [0.0, 1.0]}
+    quantised = {
+        "bits": quantiser.bits,
         "grid": quantiser.grid,
         "granularity": quantiser.granularity,
     }
-    z = torch.zeros(1, config.model.latent)
-    x = torch.zeros(1, *data.geometry)
+    x = torch.from_numpy(data.images(data.validation[:CHECKED]))
+    z = validation_latents(len(x), config.model.latent, config.run.seed)
     write_qonnx(
         learner.generator,
         z,
@@ -55,7 +58,7 @@ def write_networks(folder: Path, config: TrainConfig, data: Dataset, learner: Le
         name="generator",
         input_name="z",
         output_name="x",
-        metadata=metadata,
+        metadata=shared | quantised,
     )
     write_qonnx(
         learner.sensing,
@@ -64,7 +67,7 @@ def write_networks(folder: Path, config: TrainConfig, data: Dataset, learner: Le
         name="sensing",
         input_name="x",
         output_name="y",
-        metadata={"bits": "32", "grid": "float"},
+        metadata=shared | {"bits": 32, "grid": "float"},
     )
 
 

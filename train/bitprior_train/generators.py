@@ -36,4 +36,5 @@ class MLPGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return images [B, C, H, W] in [0, 1] of latents z [B, k]."""
-        return (self.layers(z) * 0.5 + 0.5).reshape(-1, *self.geometry)
+        x: Tensor = self.layers(z) * 0.5 + 0.5
+        return x.reshape(-1, *self.geometry)

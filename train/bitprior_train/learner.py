@@ -9,6 +9,7 @@ from torch.func import functional_call
 from bitprior_train.algorithm import Losses, Network, gradients, losses
 from bitprior_train.config import OptimiserConfig, TrainConfig
 from bitprior_train.generators import MLPGenerator
+from bitprior_train.initialisation import initialise
 from bitprior_train.quantisers import linear_factory, quantised_parameters
 from bitprior_train.sensing import MLPSensing
 
@@ -31,11 +32,13 @@ class Learner:
     def __init__(self, config: TrainConfig, geometry: tuple[int, int, int]) -> None:
         self.config = config
         model = config.model
-        torch.manual_seed(config.run.seed)
         self.generator = MLPGenerator(
             model.latent, model.hidden, geometry, linear_factory(config.quantiser)
         )
         self.sensing = MLPSensing(geometry, model.sensing_hidden, model.measurements)
+        random = torch.Generator().manual_seed(config.run.seed)
+        for network in (self.generator, self.sensing):
+            initialise(network, random)
         self.log_beta = nn.Parameter(torch.tensor(math.log(config.inner.step_size)))
         with torch.device("meta"):  # the same network without weights: called with θ_Q
             self._twin = MLPGenerator(model.latent, model.hidden, geometry)

@@ -1,5 +1,6 @@
 """Q_b: the weights' quantisers, built from brevitas, and θ_Q, computed once per training step."""
 
+from types import new_class
 from typing import cast
 
 import torch
@@ -20,7 +21,7 @@ from bitprior_train.config import QuantiserConfig
 from bitprior_train.generators import LinearFactory
 
 
-class BinaryMeanAbs(WeightQuantSolver):  # type: ignore[misc]
+class BinaryMeanAbs(WeightQuantSolver):
     """1 bit: sign(w) * mean |w|, the L2-optimal binary scale; sign(0) = +1."""
 
     quant_type = QuantType.BINARY
@@ -35,12 +36,12 @@ class BinaryMeanAbs(WeightQuantSolver):  # type: ignore[misc]
     restrict_scaling_type = RestrictValueType.FP
 
 
-def weight_quantiser(config: QuantiserConfig) -> type[object]:
+def weight_quantiser(config: QuantiserConfig) -> type[WeightQuantSolver]:
     """Return the brevitas quantiser of a configuration of 1 to 4 bits."""
     per_channel = config.granularity == "channel"
     learned = config.scale == "learned"
     if config.bits == 1:
-        base: type[object] = BinaryMeanAbs
+        base = BinaryMeanAbs
     else:
         base = Int8WeightPerChannelFloatMSE if per_channel else Int8WeightPerTensorFloatMSE
     attributes: dict[str, object] = {
@@ -55,7 +56,8 @@ def weight_quantiser(config: QuantiserConfig) -> type[object]:
     }
     if config.bits > 1:
         attributes["narrow_range"] = config.grid == "narrow"
-    return type(base)("WeightQuantiser", (base,), attributes)
+    # brevitas reads a quantiser's settings from its class attributes.
+    return new_class("WeightQuantiser", (base,), exec_body=lambda body: body.update(attributes))
 
 
 def linear_factory(config: QuantiserConfig) -> LinearFactory:

@@ -10,8 +10,12 @@ Network = Callable[[Tensor], Tensor]
 
 def unit_normal(count: int, latent: int, generator: torch.Generator) -> Tensor:
     """Draw z0 [count, latent] ~ N(0, I), each row scaled to unit L2 norm."""
-    z = torch.randn(count, latent, generator=generator)
-    return z / z.norm(dim=1, keepdim=True)
+    return unit_rows(torch.randn(count, latent, generator=generator))
+
+
+def unit_rows(z: Tensor) -> Tensor:
+    """Scale each row of z [B, k] to unit L2 norm."""
+    return torch.nn.functional.normalize(z, dim=1)
 
 
 def hard_threshold(z: Tensor, s: int) -> Tensor:

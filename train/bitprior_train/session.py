@@ -55,6 +55,8 @@ def train_run(request: Request) -> "TrainResult":
     """
     config = resolve_config(request)
     check_folder(request)
+    if request.init_from:
+        check_start(request.init_from, config)
     data = load_dataset(config.data.name, config.data.split_seed, config.data.validation)
     check_fits(config, data)
 
@@ -87,7 +89,7 @@ def resolve_config(request: Request) -> TrainConfig:
 
 
 def check_folder(request: Request) -> None:
-    """Refuse a folder that holds a run, cannot be made, or a run to start from without weights."""
+    """Refuse a folder that already holds a run (or, to resume, needs nothing but a run)."""
     out = request.out
     if request.resume:
         if request.init_from:
@@ -103,8 +105,21 @@ def check_folder(request: Request) -> None:
         )
     if out.exists() and not out.is_dir():
         raise UnwritableOutputError(f"a folder {out}", "a file", "choose another name")
-    if request.init_from:
-        read_table(request.init_from / "config.toml")
+
+
+def check_start(run: Path, config: TrainConfig) -> None:
+    """Refuse a run to start from whose networks have other shapes."""
+    before = validate(read_table(run / "config.toml"))
+    names = ("latent", "hidden", "sensing_hidden", "measurements")
+    changed = [n for n in names if getattr(before.model, n) != getattr(config.model, n)]
+    if before.data.name != config.data.name:
+        changed.insert(0, "data.name")
+    if changed:
+        raise UsageError(
+            f"a run to start from with the same {', '.join(changed)}",
+            f"other values in {run / 'config.toml'}",
+            "choose another run, or set these keys alike",
+        )
 
 
 def check_fits(config: TrainConfig, data: Dataset) -> None:

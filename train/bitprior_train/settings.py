@@ -50,8 +50,9 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(below, value) if both else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            value = merge(below, value)
+        merged[key] = value
     return merged
 
 
@@ -59,11 +60,11 @@ def parse_override(text: str) -> Table:
     """Turn ``optimiser.lr=1e-3`` into ``{"optimiser": {"lr": 0.001}}``.
 
     Raises:
-        UsageError: No ``=`` in it, or an empty name.
+        UsageError: No ``=`` in it, an empty name, or more than one line.
     """
     name, equals, value = text.partition("=")
     keys = name.strip().split(".")
-    if not equals or not all(keys):
+    if not equals or not all(keys) or "\n" in value:
         raise UsageError("section.key=value", repr(text), "write e.g. --set optimiser.lr=1e-3")
     try:
         parsed: Any = tomllib.loads(f"value = {value}")["value"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.errors import CheckFailedError, UsageError
 from bitprior_runtime.files import write_atomically
 from bitprior_train.algorithm import Losses
 from bitprior_train.batches import Batches, latents, validation_latents
@@ -54,7 +54,12 @@ def start_run(
         init_from: A finished run whose weights and step size to start from.
     """
     learner = Learner(config, data.geometry)
-    meta: dict[str, Any] = {"step": 0, "init_from": str(init_from) if init_from else None}
+    meta: dict[str, Any] = {
+        "step": 0,
+        "init_from": str(init_from) if init_from else None,
+        "geometry": list(data.geometry),
+        "split_hash": data.split_hash,
+    }
     if init_from:
         learner.start_from(load_checkpoint(init_from)[0])
     learner.theta_q()  # learned scales take their start from the weights at the first use
@@ -70,6 +75,9 @@ class Trainer:
         config: The run.
         data: Its images.
         folder: Its folder, made by :func:`start_run`.
+
+    Raises:
+        UsageError: The images are not those the run began with.
     """
 
     def __init__(self, config: TrainConfig, data: Dataset, folder: Path) -> None:
@@ -78,6 +86,12 @@ class Trainer:
         self._batches = Batches(data.train, data.peak, config.optimiser.batch, config.run.seed)
         self._learner = Learner(config, data.geometry)
         tensors, self._meta = load_checkpoint(folder)
+        if self._meta["split_hash"] != data.split_hash:
+            raise UsageError(
+                f"the images the run began with, split {self._meta['split_hash'][:12]}",
+                f"split {data.split_hash[:12]}",
+                "restore the data set, or start a new run",
+            )
         self._learner.load(tensors)
         self._psnr: dict[int, float] = {}
 

@@ -3,7 +3,14 @@
 from bitprior_runtime.errors import BitpriorError
 
 EXPORT_AGAIN = "export the model again with bitprior export, and do not trust this file"
+UPGRADE = "run: pip install --upgrade bitprior; or export the model again"
 FETCH_AGAIN = "copy or download the file again"
+
+
+def quote(value: object) -> str:
+    """Return a short ASCII picture of a value from a file, safe to print."""
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 class BundleError(BitpriorError):
@@ -176,6 +183,10 @@ class PadBitsError(TensorValueError):
 
 class ScaleError(TensorValueError):
     """A scale of a quantised tensor is not a finite number above zero."""
+
+
+class CodeRangeError(TensorValueError):
+    """A code stands for an integer outside its grid."""
 
 
 class NonFiniteError(TensorValueError):

@@ -11,6 +11,7 @@ MAX_BLOCKS = 4096
 MAX_NODES = 4096
 MAX_NODE_INPUTS = 16
 MAX_ATTRIBUTES = 32
+MAX_ATTRIBUTE_VALUES = 64
 MAX_RANK = 6
 MAX_ELEMENTS = 2**28
 # Low-bit weights in all tensors of a file together; in memory a code takes one byte.

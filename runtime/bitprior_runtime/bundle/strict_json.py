@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,16 +16,21 @@ from bitprior_runtime.bundle.errors import (
     NestingError,
     NumberError,
     TextEncodingError,
+    quote,
 )
 from bitprior_runtime.bundle.limits import MAX_INTEGER, MAX_NESTING
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 # Possessive, and content with an unclosed string, so that no text makes it backtrack.
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-_SURROGATE = re.compile("[\ud800-\udfff]")
-# C0 and C1 controls but tab and newline, and the characters that turn the reading direction.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+# Surrogates; C0 and C1 controls but tab and newline; characters that turn the reading direction.
+_UNSAFE = re.compile(
+    "[\ud800-\udfff\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+# What a character does to the nesting depth.
+_STEPS = np.zeros(256, dtype=np.int8)
+_STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 
 
 def parse(data: bytes, where: str) -> Json:
@@ -81,8 +87,7 @@ def _decode(data: bytes, where: str) -> str:
 def _check_nesting(text: str, where: str) -> None:
     # Before parsing: Python's JSON parser recurses, and so would everything behind it.
     marks = np.frombuffer(_STRING.sub("", text).encode(), dtype=np.uint8)
-    steps = np.isin(marks, list(b"[{")).astype(np.int32) - np.isin(marks, list(b"]}"))
-    depth = int(np.cumsum(steps).max(initial=0))
+    depth = int(np.cumsum(_STEPS[marks], dtype=np.int32).max(initial=0))
     if depth > MAX_NESTING:
         raise NestingError(f"{where} nested at most {MAX_NESTING} deep", f"{depth}", EXPORT_AGAIN)
 
@@ -90,9 +95,8 @@ def _check_nesting(text: str, where: str) -> None:
 def _object(pairs: list[tuple[str, Json]], where: str) -> dict[str, Json]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise DuplicateKeyError(f"every key of {where} once", f"{twice!a} twice", EXPORT_AGAIN)
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise DuplicateKeyError(f"every key of {where} once", f"{quote(twice)} twice", EXPORT_AGAIN)
     return value
 
 
@@ -115,7 +119,7 @@ def _refuse_number(name: str, where: str) -> Any:
 
 
 def _number_error(expected: str, digits: str) -> NumberError:
-    return NumberError(expected, digits[:32], EXPORT_AGAIN)
+    return NumberError(expected, quote(digits), EXPORT_AGAIN)
 
 
 def _check_texts(value: Json, where: str) -> None:
@@ -131,10 +135,11 @@ def _check_texts(value: Json, where: str) -> None:
 
 
 def _check_text(text: str, where: str) -> None:
-    if _SURROGATE.search(text):
+    found = _UNSAFE.search(text)
+    if not found:
+        return
+    if "\ud800" <= found[0] <= "\udfff":
         raise TextEncodingError(f"texts of {where} in Unicode", "a lone surrogate", EXPORT_AGAIN)
-    found = _CONTROL.search(text)
-    if found:
-        raise ControlCharacterError(
-            f"texts of {where} without control characters", f"{found[0]!a}", EXPORT_AGAIN
-        )
+    raise ControlCharacterError(
+        f"texts of {where} without control characters", quote(found[0]), EXPORT_AGAIN
+    )

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from bitprior_runtime.cli.output import JsonFlag, emit
-from bitprior_runtime.info import as_text
 from bitprior_runtime.model import load
 
 
@@ -15,5 +14,5 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Show a bundle's layers, bits, sizes, solver defaults and training provenance."""
-    described = load(bundle).info
-    emit(described, as_text(described), json)
+    model = load(bundle)
+    emit(model.info, model.describe(), json)

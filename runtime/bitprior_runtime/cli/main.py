@@ -12,7 +12,7 @@ from bitprior_runtime.errors import BitpriorError, MissingExtraError, UsageError
 from bitprior_runtime.version import __version__
 
 # typer.BadParameter > UsageError > ClickException, wherever typer keeps its click.
-_CLICK_ERROR = typer.BadParameter.__mro__[2]
+_CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 _INTERRUPTED = 130
 
 
@@ -21,7 +21,6 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="bitprior",
         help="Train low-bit image priors, export them, and recover images from measurements.",
-        no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -36,12 +35,19 @@ def build_app() -> typer.Typer:
     return app
 
 
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         print(f"bitprior {__version__}")
         raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print it.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Hold the options that come before a verb."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -55,7 +61,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         command = typer.main.get_command(build_app())
         _refuse_unavailable(arguments)
-        status = command.main(list(arguments), prog_name="bitprior", standalone_mode=False)
+        status = command.main(
+            list(arguments) or ["--help"], prog_name="bitprior", standalone_mode=False
+        )
     except BitpriorError as error:
         return _report(error, as_json)
     except _CLICK_ERROR as error:
@@ -75,7 +83,7 @@ def _refuse_unavailable(arguments: Sequence[str]) -> None:
 
 def _from_click(error: Exception) -> UsageError:
     """Turn the argument parser's complaint into an error of ours."""
-    message = getattr(error, "message", "") or "no verb"
+    message = error.format_message() if hasattr(error, "format_message") else error
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", "bitprior") if context else "bitprior"
     found = " ".join(str(message).split()).rstrip(".")

@@ -38,9 +38,9 @@ def read_npz(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """
     path = archive_path(name)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             train, test = archive["train_x"], archive["test_x"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise MissingFileError(
             f"{path} with {LAYOUT}",
             f"{type(error).__name__}: {error}",

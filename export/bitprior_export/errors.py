@@ -1,0 +1,53 @@
+"""Errors of the export house: what was expected, what was found and what to do about it."""
+
+from collections.abc import Sequence
+
+from bitprior_runtime.errors import BitpriorError, UsageError
+
+
+class ExportError(BitpriorError):
+    """A network could not be turned into QONNX."""
+
+
+class QonnxError(UsageError):
+    """A QONNX file cannot become a program."""
+
+
+class MalformedOnnxError(QonnxError):
+    """The file is not ONNX, is cut short, or breaks ONNX's own rules."""
+
+
+class ExternalDataError(QonnxError):
+    """Tensors lie outside the file."""
+
+
+class SizeLimitError(QonnxError):
+    """The file, or something in it, is larger than export accepts."""
+
+
+class InterfaceError(QonnxError):
+    """The graph's inputs and outputs are not one float image or latent in, one tensor out."""
+
+
+class QuantiserError(QonnxError):
+    """A Quant or BipolarQuant node is not one bitprior can store exactly."""
+
+
+class UnsupportedOpError(QonnxError):
+    """Nodes that no program can hold; all of them are listed at once.
+
+    Attributes:
+        offenders: One line for each such node: its name, its op and what is wrong with it.
+    """
+
+    def __init__(self, offenders: Sequence[str], known: Sequence[str]) -> None:
+        self.offenders = tuple(offenders)
+        super().__init__(
+            f"only ops a program knows: {', '.join(sorted(known))}",
+            "; ".join(self.offenders),
+            "rewrite these parts of the network; run qonnx-cleanup on a raw export first",
+        )
+
+
+class UnfinishedRunError(UsageError):
+    """A training run has not written what export needs."""

@@ -1,0 +1,130 @@
+"""QONNX's Quant and BipolarQuant nodes on constant weights, as integer codes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, helper
+from qonnx.custom_op.general.bipolar_quant import binary_quant
+from qonnx.custom_op.general.intquant import int_quant
+
+from bitprior_export.errors import QuantiserError
+from bitprior_runtime.tensors import Grid, QuantisedTensor
+
+DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas", "finn")
+OPS = ("Quant", "IntQuant", "BipolarQuant")
+MAX_BITS = 8
+_ROUNDING = ("ROUND", "HALF_EVEN")
+
+Constants = Mapping[str, NDArray[Any]]
+
+
+def is_quantiser(node: NodeProto) -> bool:
+    """Return whether ``node`` is one of QONNX's weight quantisers."""
+    return node.op_type in OPS and node.domain in DOMAINS
+
+
+def quantise(node: NodeProto, constants: Constants) -> QuantisedTensor:
+    """Return the integer codes of the constant a quantiser reads, exactly.
+
+    Args:
+        node: The quantiser; all its inputs are constants.
+        constants: Values by name.
+
+    Raises:
+        QuantiserError: A grid or scale that codes cannot express, or codes that do not give
+            back what qonnx itself makes of the node.
+    """
+    values = [constants[name] for name in node.input]
+    if any(value.dtype != np.float32 for value in values):
+        raise _unfit(node, "float32 inputs", ", ".join(str(value.dtype) for value in values))
+    if node.op_type == "BipolarQuant":
+        tensor, expected = _bipolar(node, values)
+    else:
+        tensor, expected = _integer(node, values)
+    if not np.array_equal(tensor.values(), expected):
+        raise _unfit(node, "codes that give qonnx's own values", "other values")
+    return tensor
+
+
+def _bipolar(
+    node: NodeProto, inputs: Sequence[NDArray[Any]]
+) -> tuple[QuantisedTensor, NDArray[Any]]:
+    weight, scale = _take(node, inputs, 2)
+    codes = (weight >= 0).astype(np.uint8)
+    return _tensor(node, codes, 1, "binary", scale), binary_quant(weight, scale)
+
+
+def _integer(
+    node: NodeProto, inputs: Sequence[NDArray[Any]]
+) -> tuple[QuantisedTensor, NDArray[Any]]:
+    """Codes of round(clip(w / scale)), as qonnx defines Quant."""
+    weight, scale, zero_point, width = _take(node, inputs, 4)
+    bits = _bits(node, width)
+    signed, narrow, rounding = _attributes(node)
+    if not signed or rounding not in _ROUNDING or zero_point.any():
+        raise _unfit(
+            node,
+            "a signed grid with zero point 0 and rounding ROUND",
+            f"signed {signed}, zero point {zero_point.ravel()[:3].tolist()}, rounding {rounding!r}",
+        )
+    levels = 2 ** (bits - 1)
+    integers = np.round(np.clip(weight / scale, narrow - levels, levels - 1))
+    codes = (integers + levels).astype(np.uint8)
+    grid: Grid = "narrow" if narrow else "wide"
+    expected = int_quant(weight, scale, zero_point, np.float32(bits), 1, narrow, rounding)
+    return _tensor(node, codes, bits, grid, scale), expected
+
+
+def _take(node: NodeProto, inputs: Sequence[NDArray[Any]], count: int) -> Sequence[NDArray[Any]]:
+    if len(inputs) != count:
+        raise _unfit(node, f"{count} inputs", f"{len(inputs)}")
+    weight, scale = inputs[0], inputs[1]
+    if weight.size == 0 or not np.isfinite(weight).all():
+        raise _unfit(node, "finite weights", "NaN or Inf, or none at all")
+    if not ((scale > 0) & (scale < np.inf)).all():
+        raise _unfit(node, "finite scales above zero", f"{float(scale.min())}")
+    return inputs
+
+
+def _bits(node: NodeProto, width: NDArray[Any]) -> int:
+    value = float(width.reshape(-1)[0]) if width.size == 1 else 0.0
+    if not value.is_integer() or not 2 <= value <= MAX_BITS:
+        raise _unfit(
+            node, f"one bit width of 2 to {MAX_BITS} (BipolarQuant for 1)", f"{width.tolist()}"
+        )
+    return int(value)
+
+
+def _attributes(node: NodeProto) -> tuple[int, int, str]:
+    """Return signed, narrow and the rounding mode, qonnx's defaults filled in."""
+    found = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    signed, narrow = found.get("signed", 1), found.get("narrow", 1)
+    rounding = found.get("rounding_mode", b"ROUND")
+    if signed not in (0, 1) or narrow not in (0, 1) or not isinstance(rounding, bytes):
+        raise _unfit(node, "signed and narrow of 0 or 1, rounding_mode a name", f"{found}")
+    return int(signed), int(narrow), rounding.decode("ascii", "replace").upper()
+
+
+def _tensor(
+    node: NodeProto, codes: NDArray[np.uint8], bits: int, grid: Grid, scale: NDArray[Any]
+) -> QuantisedTensor:
+    if scale.size == 1:
+        return QuantisedTensor(codes, bits, grid, scale.reshape(()), None)
+    # numpy's broadcasting: axes count from the last.
+    full = (1,) * (codes.ndim - scale.ndim) + scale.shape
+    axes = [axis for axis, size in enumerate(full) if size != 1]
+    if len(full) != codes.ndim or len(axes) != 1 or full[axes[0]] != codes.shape[axes[0]]:
+        raise _unfit(
+            node, f"one scale, or one per channel of {codes.shape}", f"scales {scale.shape}"
+        )
+    return QuantisedTensor(codes, bits, grid, np.ascontiguousarray(scale.reshape(-1)), axes[0])
+
+
+def _unfit(node: NodeProto, expected: str, found: str) -> QuantiserError:
+    return QuantiserError(
+        f"{node.op_type} {ascii(node.name)} with {expected}",
+        found,
+        "quantise weights on the binary, wide or narrow grid with brevitas",
+    )

@@ -1,0 +1,81 @@
+"""Read a QONNX file into a program: the only door into export. Needs no torch."""
+
+import os
+
+from onnx import ModelProto, TensorProto
+
+from bitprior_export.errors import InterfaceError, UnsupportedOpError
+from bitprior_export.qonnx.builder import ProgramBuilder
+from bitprior_export.qonnx.document import open_onnx
+from bitprior_runtime.ops import OPS
+from bitprior_runtime.program import Program, Shape
+from bitprior_runtime.shapes import infer_shapes
+
+
+def read_program(
+    path: str | os.PathLike[str], name: str, input_name: str, output_name: str
+) -> Program:
+    """Read a cleaned QONNX or float ONNX file.
+
+    Weights behind Quant or BipolarQuant nodes become integer codes that give back the node's
+    output exactly; other constants stay float32. The batch axis is free in the program, whatever
+    the file says.
+
+    Args:
+        path: The file.
+        name: The program's name, ``"generator"`` or ``"sensing"``.
+        input_name: Name its input gets, whatever the file calls it.
+        output_name: Name its output gets.
+
+    Raises:
+        MissingFileError: No such file, or too large.
+        QonnxError: The file is malformed, its inputs and outputs do not fit, or it holds a
+            quantiser that codes cannot express.
+        UnsupportedOpError: Some nodes fit no program; it lists them all.
+    """
+    return to_program(open_onnx(path), name, input_name, output_name)
+
+
+def to_program(model: ModelProto, name: str, input_name: str, output_name: str) -> Program:
+    """Turn an opened model into a program; see :func:`read_program`."""
+    source, batch, shape = _single_input(model)
+    if len(model.graph.output) != 1:
+        found = [value.name for value in model.graph.output]
+        raise _interface("one output", f"{len(found)}: {ascii(found[:5])}")
+    target = model.graph.output[0].name
+    builder = ProgramBuilder({source: input_name, target: output_name}, batch)
+    builder.add_input(source, shape)
+    for tensor in model.graph.initializer:
+        builder.add_constant(tensor)
+    for node in model.graph.node:
+        builder.add_node(node)
+    if builder.offenders:
+        raise UnsupportedOpError(builder.offenders, tuple(OPS))
+    program = Program(name, {input_name: shape}, output_name, builder.nodes, builder.tensors)
+    infer_shapes(program)
+    return program
+
+
+def _single_input(model: ModelProto) -> tuple[str, int | None, Shape]:
+    """Return the input's name, its batch size (None if free) and its shape without it."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        raise _interface("one input", f"{len(inputs)}: {ascii([v.name for v in inputs[:5]])}")
+    kind = inputs[0].type
+    if not kind.HasField("tensor_type") or kind.tensor_type.elem_type != TensorProto.FLOAT:
+        raise _interface("a float32 input", f"{ascii(inputs[0].name)} of another type")
+    axes = kind.tensor_type.shape.dim
+    sizes = [axis.dim_value if axis.HasField("dim_value") else None for axis in axes]
+    if len(sizes) < 2 or any(size is None or size < 1 for size in sizes[1:]):
+        raise _interface(
+            "an input [batch, ...] with every size but the batch fixed",
+            f"sizes {[axis.dim_param or axis.dim_value for axis in axes]}",
+        )
+    return inputs[0].name, sizes[0], tuple(size for size in sizes[1:] if size is not None)
+
+
+def _interface(expected: str, found: str) -> InterfaceError:
+    return InterfaceError(
+        expected, found, "export the network with one image or latent in and one tensor out"
+    )

@@ -1,0 +1,49 @@
+"""A bundle in memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.bundle.manifest import Manifest
+from bitprior_runtime.program import Program
+
+
+@dataclass(frozen=True, eq=False)
+class GoldenCases:
+    """Real latents and measurements with what the float engine makes of them; all float32.
+
+    Attributes:
+        latents: z, [N, k].
+        measurements: y, [N, m].
+        images: G(z), [N, C, H, W].
+        sensed: A(G(z)), [N, m].
+        gradients: Gradient of f at z against y, [N, k].
+        losses: f(z) = ||y - A(G(z))||^2, [N].
+        trace: f along 10 steps of a recovery from z against y, [11, N]; entry 0 is f(z).
+    """
+
+    latents: NDArray[np.float32]
+    measurements: NDArray[np.float32]
+    images: NDArray[np.float32]
+    sensed: NDArray[np.float32]
+    gradients: NDArray[np.float32]
+    losses: NDArray[np.float32]
+    trace: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model: generator, sensing network, golden cases and manifest.
+
+    Attributes:
+        manifest: What the bundle says about itself.
+        generator: Program z -> x.
+        sensing: Program x -> y.
+        golden: Golden cases.
+    """
+
+    manifest: Manifest
+    generator: Program
+    sensing: Program
+    golden: GoldenCases

@@ -1,0 +1,157 @@
+"""The manifest: what a bundle says about itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from bitprior_runtime.bundle.strict_json import Json
+from bitprior_runtime.program import Node, Shape
+from bitprior_runtime.tensors import Grid
+
+# A reader of 1.n reads 1.0 to 1.n. Fixed for ever, in every major version: how the file begins
+# (see envelope) and that the manifest has its version under "format".
+FORMAT_MAJOR = 1
+FORMAT_MINOR = 0
+FORMAT = f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
+
+Granularity: TypeAlias = Literal["per-tensor", "per-channel"]
+InitialLatent: TypeAlias = Literal["unit-normal"]
+SolverName: TypeAlias = Literal["proximal"]
+ProgramName: TypeAlias = Literal["generator", "sensing"]
+PROGRAM_NAMES: tuple[ProgramName, ...] = ("generator", "sensing")
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Producer:
+    """What wrote the bundle.
+
+    Attributes:
+        bitprior: Version of bitprior.
+        versions: Versions of the packages behind it, by package name.
+    """
+
+    bitprior: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The measurement operator A.
+
+    Attributes:
+        kind: What A is, e.g. ``"mlp"``.
+        size: m, values of a measurement.
+    """
+
+    kind: str
+    size: int
+
+
+@dataclass(frozen=True)
+class SolverDefaults:
+    """How a recovery runs unless the user says otherwise.
+
+    Attributes:
+        step_size: beta, the one learned in training.
+        steps: Gradient steps.
+        sparsity: s of P_s, or None for dense latents.
+        initial_latent: Distribution of the start latents.
+        name: The solver.
+    """
+
+    step_size: float
+    steps: int = 50
+    sparsity: int | None = None
+    initial_latent: InitialLatent = "unit-normal"
+    name: SolverName = "proximal"
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """How far a replay of the golden cases may be off on another machine.
+
+    Attributes:
+        image: Largest absolute difference of images in [0,1].
+        measurement: Largest difference relative to the largest golden value.
+        gradient: Largest difference relative to the largest golden value.
+        trace: Largest difference of losses relative to the largest golden value.
+    """
+
+    image: float
+    measurement: float
+    gradient: float
+    trace: float
+
+
+@dataclass(frozen=True)
+class CodesEntry:
+    """A quantised tensor as the manifest describes it; see ``QuantisedTensor``."""
+
+    bits: int
+    grid: Grid
+    shape: Shape
+    axis: int | None
+
+
+@dataclass(frozen=True)
+class FloatEntry:
+    """A float32 tensor as the manifest describes it."""
+
+    shape: Shape
+
+
+TensorEntry: TypeAlias = CodesEntry | FloatEntry
+
+
+@dataclass(frozen=True)
+class ProgramEntry:
+    """A program as the manifest describes it: all but the values of its tensors."""
+
+    inputs: Mapping[str, Shape]
+    output: str
+    nodes: tuple[Node, ...]
+    tensors: Mapping[str, TensorEntry]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that a bundle says about itself but its programs.
+
+    Attributes:
+        name: The model's name, one line.
+        producer: What wrote the bundle.
+        geometry: (C, H, W) of the images.
+        latent: k, size of the latent.
+        measurement: The measurement operator.
+        bits: The widest bit width among the generator's quantised tensors; 32 if it has none.
+        grid: Grid of those tensors; None at 32 bits.
+        granularity: Of their scales; None at 32 bits.
+        solver: Solver defaults.
+        tolerances: For replaying the golden cases.
+        licence: Licence note of the training data.
+        training: Where the weights come from: data set, split hash, config, seeds, commit.
+        value_range: Of the images.
+        companions: SHA-256 of files exported beside the bundle, by file name.
+        sha256: SHA-256 of every tensor block, by block name; the writer fills it in.
+        digest: SHA-256 of the whole file, these digits read as zeros; the writer fills it in.
+        format: Format version; the writer fills it in.
+    """
+
+    name: str
+    producer: Producer
+    geometry: tuple[int, int, int]
+    latent: int
+    measurement: Measurement
+    bits: int
+    grid: Grid | None
+    granularity: Granularity | None
+    solver: SolverDefaults
+    tolerances: Tolerances
+    licence: str
+    training: Mapping[str, Json] = field(default_factory=dict)
+    value_range: tuple[float, float] = (0.0, 1.0)
+    companions: Mapping[str, str] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    digest: str = "0" * 64
+    format: str = FORMAT

@@ -1,0 +1,73 @@
+"""Describe a bundle: layers, bits, sizes, solver defaults, provenance."""
+
+from dataclasses import asdict
+from typing import Any
+
+from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.program import Program
+from bitprior_runtime.summary import render_summary, summarise
+
+
+def describe(bundle: Bundle, file_bytes: int) -> dict[str, Any]:
+    """Return what a bundle says about itself, ready for JSON.
+
+    Args:
+        bundle: The bundle.
+        file_bytes: Size of its file.
+    """
+    manifest = bundle.manifest
+    return {
+        "name": manifest.name,
+        "format": manifest.format,
+        "producer": asdict(manifest.producer),
+        "geometry": list(manifest.geometry),
+        "value_range": list(manifest.value_range),
+        "latent": manifest.latent,
+        "measurement": asdict(manifest.measurement),
+        "bits": manifest.bits,
+        "grid": manifest.grid,
+        "granularity": manifest.granularity,
+        "solver": asdict(manifest.solver),
+        "bytes": {
+            "generator": stored_bytes(bundle.generator),
+            "sensing": stored_bytes(bundle.sensing),
+            "bundle": file_bytes,
+        },
+        "layers": [asdict(row) for row in summarise(bundle.generator, bundle.sensing)],
+        "golden_cases": len(bundle.golden.latents),
+        "licence": manifest.licence,
+        "training": manifest.training,
+        "digest": manifest.digest,
+    }
+
+
+def stored_bytes(program: Program) -> int:
+    """Return the bytes of a program's weights, scales and biases as stored."""
+    return sum(tensor.stored_bytes for tensor in program.tensors.values())
+
+
+def as_text(bundle: Bundle, file_bytes: int) -> str:
+    """Return the description for people: headline, layers, solver, provenance."""
+    manifest = bundle.manifest
+    c, h, w = manifest.geometry
+    solver, size = manifest.solver, manifest.measurement.size
+    sparsity = "dense" if solver.sparsity is None else f"s = {solver.sparsity}"
+    training = manifest.training
+    source = ", ".join(
+        f"{key} {training[key]}" for key in ("dataset", "seed", "steps") if key in training
+    )
+    head = f"{manifest.name}: {manifest.bits}-bit prior, format {manifest.format}"
+    maker = f"{file_bytes:,} bytes, made by bitprior {manifest.producer.bitprior}"
+    share = (
+        f"{size} measurements ({size / (c * h * w):.1%} of the values, {manifest.measurement.kind})"
+    )
+    steps = f"{solver.name}, {solver.steps} steps of {solver.step_size:.4g}"
+    lines = [
+        f"{head}, {maker}",
+        f"  images {c} x {h} x {w} in [0,1]; latent {manifest.latent} ({sparsity}); {share}",
+        f"  solver {steps}; {len(bundle.golden.latents)} golden cases",
+        f"  trained on {source or 'unknown data'}; {manifest.licence}",
+        "",
+        render_summary(summarise(bundle.generator, bundle.sensing)),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The demo: every bit width from training to a recovered image, in minutes, without a download."""

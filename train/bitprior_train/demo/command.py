@@ -1,0 +1,30 @@
+"""The verb ``bitprior demo``. Importing this loads no torch: the command line starts fast."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bitprior_runtime.cli.output import JsonFlag, emit
+from bitprior_runtime.files import check_folder
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the bundles and the report.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of everything.", min=0)] = 0,
+    steps: Annotated[int | None, typer.Option(help="Training steps of each prior.", min=1)] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Train 1-, 2-, 3-, 4- and 32-bit priors on handwritten digits and recover test images."""
+    check_folder(out)
+    from bitprior_train.demo.run import run_demo
+    from bitprior_train.demo.text import as_json, print_result
+
+    command = shlex.join(["bitprior", *sys.argv[1:]])
+    result = run_demo(out, seed, steps, command, say=lambda line: print(line, file=sys.stderr))
+    if json:
+        emit(as_json(result), "", json_mode=True)
+    else:
+        print_result(result, str(out))

@@ -1,0 +1,58 @@
+"""The demo's result on a terminal."""
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bitprior_train.demo.run import DemoResult
+
+
+def print_result(result: DemoResult, folder: str) -> None:
+    """Print the table of bit widths, and what to try next."""
+    console = Console(highlight=False)
+    console.print(_table(result))
+    bundle = result.bundles[4]
+    console.print(
+        f"\nWrote {result.path} and {len(result.bundles)} bundles in {result.seconds:.0f} s.\n"
+        "\nTry next:\n"
+        f"  open {result.path}\n"
+        f"  bitprior info {bundle}\n"
+        f"  bitprior verify {bundle}\n"
+        f"  bitprior recover {bundle} {folder}/measurements.npy --out recovered.png\n"
+        "  and, with MNIST, the tutorial in the README: bitprior train mnist --bits 4 ...",
+        soft_wrap=True,
+    )
+
+
+def _table(result: DemoResult) -> Table:
+    table = Table(title=f"Held-out digits recovered, {len(result.report.rows)} bit widths")
+    for column in ("prior", "PSNR, dB", "SSIM", "generator, bytes", "ratio", "bundle, bytes", "ms"):
+        table.add_column(column, justify="left" if column == "prior" else "right")
+    widest = max(result.report.rows, key=lambda row: row.bits)
+    for row in result.report.rows:
+        table.add_row(
+            row.label,
+            f"{row.psnr:.2f} ± {row.psnr_half_width:.2f}",
+            f"{row.ssim:.3f}",
+            f"{row.generator_bytes:,}",
+            f"{widest.generator_bytes / row.generator_bytes:.1f}x",
+            f"{row.bundle_bytes:,}",
+            f"{row.recovery_ms:.1f}",
+        )
+    for baseline in result.report.baselines:
+        table.add_row(baseline.label, f"{baseline.psnr:.2f}", f"{baseline.ssim:.3f}", style="dim")
+    return table
+
+
+def as_json(result: DemoResult) -> dict[str, Any]:
+    """Return the figures of the demo, ready for JSON."""
+    return {
+        "report": str(result.path),
+        "bundles": {str(bits): str(path) for bits, path in result.bundles.items()},
+        "rows": [asdict(row) for row in result.report.rows],
+        "baselines": [asdict(baseline) for baseline in result.report.baselines],
+        "facts": dict(result.report.facts),
+        "seconds": result.seconds,
+    }

@@ -1,0 +1,166 @@
+"""One call of ``bitprior evaluate``: check everything, recover test images, write figures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bitprior_runtime.cli.output import emit, progress_bar
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.files import check_writable, write_atomically
+from bitprior_runtime.model import Model, load
+from bitprior_runtime.solvers import ProximalOptions, initial_latents
+from bitprior_train.baselines import fit_principal_components
+from bitprior_train.data import Dataset, load_dataset
+from bitprior_train.evaluate import evaluate
+from bitprior_train.metrics import mean_of, psnr, ssim
+from bitprior_train.provenance import commit
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked.
+
+    Attributes:
+        bundles: Bundles to evaluate.
+        dataset: Data set whose test images are recovered.
+        images: How many, from the front of the test part.
+        seed: Seed of the start latents.
+        restarts: Starts per image.
+        steps: Solver steps; None: the bundle's.
+        components: Principal components of the linear yardstick; 0: none.
+        reference: Run to compare a single bundle with, in torch.
+        out: JSON file for the figures.
+    """
+
+    bundles: Sequence[Path]
+    dataset: str
+    images: int
+    seed: int
+    restarts: int
+    steps: int | None
+    components: int
+    reference: Path | None
+    out: Path | None
+
+
+def run_evaluation(question: Question, *, json_mode: bool) -> None:
+    """Evaluate bundles and print, and store, the figures."""
+    if question.out is not None:
+        check_writable(question.out)
+    if question.reference is not None and len(question.bundles) != 1:
+        raise UsageError(
+            "one bundle with --reference", f"{len(question.bundles)}", "evaluate them one by one"
+        )
+    models = [load(path) for path in question.bundles]
+    data = _dataset(question, models)
+    rows = [
+        _row(path, model, data, question)
+        for path, model in zip(question.bundles, models, strict=True)
+    ]
+    result = {
+        "dataset": data.name,
+        "split_hash": data.split_hash,
+        "part": f"test, first {question.images}",
+        "seed": question.seed,
+        "restarts": question.restarts,
+        "commit": commit(),
+        "rows": rows,
+        "baselines": _baselines(data, question),
+    }
+    if question.out is not None:
+        write_atomically(question.out, (json.dumps(result, indent=2) + "\n").encode())
+    emit(result, _text(result), json_mode)
+
+
+def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
+    """Load the data with the split the first bundle was trained on."""
+    trained: Any = models[0].bundle.manifest.training
+    split = trained["config"]["data"]
+    data = load_dataset(question.dataset, split["split_seed"], split["validation"])
+    for path, model in zip(question.bundles, models, strict=True):
+        if model.geometry != data.geometry:
+            raise UsageError(
+                f"images {model.geometry} for {path}", f"{data.geometry}", "choose another data set"
+            )
+    if not 0 < question.images <= len(data.test):
+        raise UsageError(
+            f"1 to {len(data.test)} test images of {data.name}",
+            str(question.images),
+            "change --images",
+        )
+    return data
+
+
+def _row(path: Path, model: Model, data: Dataset, question: Question) -> dict[str, Any]:
+    images = data.images(data.test[: question.images])
+    with progress_bar(f"Recovering with {path.name}") as progress:
+        found = evaluate(
+            model,
+            images,
+            seed=question.seed,
+            restarts=question.restarts,
+            steps=question.steps,
+            progress=progress,
+        )
+    info = model.info
+    row = {
+        "bundle": path.name,
+        "bits": info["bits"],
+        "grid": info["grid"],
+        "measurements": info["measurement"]["size"],
+        "bytes": info["bytes"],
+        **found.figures(),
+        "training": info["training"],
+    }
+    if question.reference is not None:
+        row["torch"] = _parity(model, question, data)
+    return row
+
+
+def _parity(model: Model, question: Question, data: Dataset) -> dict[str, Any]:
+    from bitprior_train.parity import compare_with_torch
+
+    assert question.reference is not None
+    images = data.images(data.test[: question.images])
+    solver = model.bundle.manifest.solver
+    options = ProximalOptions(question.steps or solver.steps, solver.step_size, solver.sparsity)
+    z0 = initial_latents(len(images), model.bundle.manifest.latent, question.seed)[0]
+    return asdict(compare_with_torch(model.engine(), question.reference, images, z0, options))
+
+
+def _baselines(data: Dataset, question: Question) -> list[dict[str, Any]]:
+    if not question.components:
+        return []
+    images = data.images(data.test[: question.images])
+    linear = fit_principal_components(data.images(data.train), question.components)
+    rows = []
+    for name, count in (
+        ("mean image", 0),
+        (f"PCA, k = {question.components}", question.components),
+    ):
+        drawn = linear.project(images, count)
+        quality, likeness = mean_of(psnr(drawn, images)), mean_of(ssim(drawn, images))
+        rows.append({"name": name, "psnr": asdict(quality), "ssim": asdict(likeness)})
+    return rows
+
+
+def _text(result: dict[str, Any]) -> str:
+    lines = [f"Evaluated on {result['dataset']}, {result['part']} images, seed {result['seed']}"]
+    for row in result["rows"]:
+        quality = f"PSNR {row['psnr']['mean']:.2f} ± {row['psnr']['half_width']:.2f} dB"
+        cost = f"{row['bytes']['generator']:,} bytes of generator, {row['recovery_ms']:.1f} ms"
+        ran = f"a recovery ({row['engine']}/{row['kernel']})"
+        lines.append(f"  {row['bundle']}: {quality}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
+        if "torch" in row:
+            torch = row["torch"]
+            lines.append(
+                f"    torch, same y and z0: {torch['psnr_torch']:.3f} dB against "
+                f"{torch['psnr_runtime']:.3f}; gradients differ by {torch['gradient']:.1e}, "
+                f"{torch['steps']}-step traces by {torch['trace']:.1e} (relative)"
+            )
+    for row in result["baselines"]:
+        quality = f"PSNR {row['psnr']['mean']:.2f} dB, SSIM {row['ssim']['mean']:.4f}"
+        lines.append(f"  {row['name']} (sees the image itself): {quality}")
+    return "\n".join(lines)
