@@ -18,6 +18,12 @@ def weights(*shape):
 
 
 B, W, BIAS = weights(5, 3), weights(3, 5), weights(3)
+KERNEL, SQUARE, TAPS, GROUPED = (
+    weights(6, 4, 3, 3),
+    weights(4, 6, 4, 4),
+    weights(6),
+    weights(6, 2, 3, 2),
+)
 ROW, CHANNEL = weights(5), weights(4, 1, 1)
 
 # op, shape of the input without the batch, attributes, constants, the same in torch
@@ -42,6 +48,20 @@ CASES = [
     ("Sigmoid", (5,), {}, {}, torch.sigmoid),
     ("Abs", (5,), {}, {}, torch.abs),
     ("Identity", (5,), {}, {}, lambda x: x * 1),
+    ("Conv", (4, 7, 6), {"pads": (1, 1, 1, 1), "strides": (2, 2)}, {"W": KERNEL, "B": TAPS},
+     lambda x: F.conv2d(x, torch.tensor(KERNEL), torch.tensor(TAPS), 2, 1)),
+    ("Conv", (4, 9, 9), {"dilations": (2, 3)}, {"W": KERNEL},
+     lambda x: F.conv2d(x, torch.tensor(KERNEL), dilation=(2, 3))),
+    ("Conv", (4, 5, 6), {"group": 2, "pads": (0, 1, 2, 0)}, {"W": GROUPED},
+     lambda x: F.conv2d(F.pad(x, (1, 0, 0, 2)), torch.tensor(GROUPED), groups=2)),
+    ("ConvTranspose", (4, 3, 5), {"pads": (1, 1, 1, 1), "strides": (2, 2)},
+     {"W": SQUARE, "B": TAPS},
+     lambda x: F.conv_transpose2d(x, torch.tensor(SQUARE), torch.tensor(TAPS), 2, 1)),
+    ("ConvTranspose", (4, 1, 1), {}, {"W": SQUARE},
+     lambda x: F.conv_transpose2d(x, torch.tensor(SQUARE))),
+    ("ConvTranspose", (6, 4, 3), {"strides": (2, 3), "output_padding": (1, 2), "group": 2},
+     {"W": GROUPED},
+     lambda x: F.conv_transpose2d(x, torch.tensor(GROUPED), None, (2, 3), 0, (1, 2), 2)),
     ("Reshape", (6,), {"shape": (1, 2, 3)}, {}, lambda x: x.reshape(-1, 1, 2, 3)),
     ("Flatten", (1, 2, 3), {}, {}, lambda x: x.flatten(1)),
 ]  # fmt: skip
@@ -65,6 +85,13 @@ def inputs(kind, shape):
     return x
 
 
+def assert_close(found, expected):
+    """To 1e-5 of the largest value: a sum's rounding error goes with its largest terms."""
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
 def test_every_op_has_a_case():
     assert {case[0] for case in CASES} == set(OPS)
 
@@ -78,13 +105,13 @@ def test_forward_and_vjp_equal_torch(case, kind):
     values = runner.forward({"in": x})
     tensor = torch.tensor(np.ascontiguousarray(x), requires_grad=True)
     expected = reference(tensor)
-    np.testing.assert_allclose(values["out"], expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert_close(values["out"], expected.detach().numpy())
     cotangent = np.random.default_rng(2).standard_normal(expected.shape).astype(np.float32)
     expected.backward(torch.tensor(cotangent))
     found = runner.backward(values, cotangent)["in"]
     if kind == "zero" and op == "LeakyRelu":
         return  # any slope between the two is a subgradient at 0
-    np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=1e-5, atol=1e-6)
+    assert_close(found, tensor.grad.numpy())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}{case[1]}{case[2]}")

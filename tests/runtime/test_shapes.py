@@ -9,6 +9,9 @@ from bitprior_runtime.shapes import MAX_ELEMENTS, infer_shapes
 from bitprior_runtime.tensors import FloatTensor
 
 SHAPES = {"wide": (4, 6), "bias": (6,), "vector": (4,), "batch": (2, 4), "cube": (1, 1, 1, 4)}
+TRANSPOSED = "ConvTranspose"
+SHAPES["kernel"] = (5, 2, 3, 3)
+IMAGE = {"in": (2, 4, 4)}
 ONES = {name: FloatTensor(np.ones(shape, np.float32)) for name, shape in SHAPES.items()}
 NAN = float("nan")
 
@@ -57,6 +60,20 @@ BAD = {
     "Reshape of an activation": chain(Node("Reshape", ("vector",), "out", {"shape": (4,)})),
     "axis = 1": chain(Node("Flatten", ("in",), "out", {"axis": 2})),
     "Flatten of an activation": chain(Node("Flatten", ("vector",), "out")),
+    "Conv of 2 channels": chain(Node("Conv", ("in", "kernel"), "out"), inputs={"in": (3, 4, 4)}),
+    "2 strides": chain(Node("Conv", ("in", "kernel"), "out", {"strides": (1,)}), inputs=IMAGE),
+    "4 pads of at least 0": chain(
+        Node("Conv", ("in", "kernel"), "out", {"pads": (0, 0, 0, -1)}), inputs=IMAGE),
+    "group that divides 5": chain(
+        Node("Conv", ("in", "kernel"), "out", {"group": 2}), inputs=IMAGE),
+    "bias of 5 values": chain(Node("Conv", ("in", "kernel", "vector"), "out"), inputs=IMAGE),
+    "Conv of [batch, C, H, W]": chain(Node("Conv", ("in", "wide"), "out"), inputs=IMAGE),
+    "Conv of an activation": chain(Node("Conv", ("in", "in"), "out"), inputs=IMAGE),
+    "sizes >= 1": chain(Node("Conv", ("in", "kernel"), "out"), inputs={"in": (2, 2, 2)}),
+    "ConvTranspose of 5 channels": chain(Node(TRANSPOSED, ("in", "kernel"), "out"), inputs=IMAGE),
+    "output_padding below the strides": chain(
+        Node(TRANSPOSED, ("in", "kernel"), "out", {"output_padding": (1, 0)}),
+        inputs={"in": (5, 4, 4)}),
     "of rank": chain(Node("Tanh", ("in",), "out"), inputs={"in": (MAX_ELEMENTS, 2)}),
     "of rank <= 6": chain(Node("Tanh", ("in",), "out"), inputs={"in": (0,)}),
 }  # fmt: skip

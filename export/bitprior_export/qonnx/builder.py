@@ -19,6 +19,7 @@ from bitprior_runtime.tensors import FloatTensor, QuantisedTensor, Tensor
 
 _STANDARD = ("", "ai.onnx")
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.:+-]+")
+_MAX_NAME = 200
 
 
 class ProgramBuilder:
@@ -83,7 +84,7 @@ class ProgramBuilder:
 
     def _add_op(self, node: NodeProto) -> None:
         if node.op_type not in OPS or node.domain not in _STANDARD:
-            where = f" of domain {ascii(node.domain)}" if node.domain not in _STANDARD else ""
+            where = f" of domain {node.domain!a}" if node.domain not in _STANDARD else ""
             raise _UnfitError(f"an op{where} that no program knows")
         if len(node.output) != 1:
             raise _UnfitError(f"{len(node.output)} outputs instead of one")
@@ -111,11 +112,11 @@ class ProgramBuilder:
             return Operand(self._quantised[name].shape, constant=True)
         if name in self._constants:
             if self._constants[name].dtype != np.float32:
-                raise _UnfitError(f"{ascii(name)} is {self._constants[name].dtype}, not float32")
+                raise _UnfitError(f"{name!a} is {self._constants[name].dtype}, not float32")
             return Operand(self._constants[name].shape, constant=True)
         shape = self._shapes.get(name)
         if shape is None:
-            raise _UnfitError(f"it reads {ascii(name)}, which nothing writes before it")
+            raise _UnfitError(f"it reads {name!a}, which nothing writes before it")
         return Operand(shape, constant=False)
 
     def _keep(self, inputs: list[str]) -> None:
@@ -123,9 +124,7 @@ class ProgramBuilder:
             if name in self._quantised:
                 self.tensors[self._name(name)] = self._quantised[name]
             elif name in self._constants:
-                self.tensors[self._name(name)] = FloatTensor(
-                    np.ascontiguousarray(self._constants[name])
-                )
+                self.tensors[self._name(name)] = FloatTensor(np.array(self._constants[name]))
 
     def _target(self, inputs: list[str], attributes: Mapping[str, Attribute]) -> Shape:
         """Return a Reshape's target without the batch axis."""
@@ -156,8 +155,8 @@ class ProgramBuilder:
 
     def _claim(self, name: str) -> str:
         """Return ``name`` with only the characters of a bundle's names, not taken yet."""
-        segments = [_FORBIDDEN.sub("_", segment) for segment in name.split("/") if segment]
-        wish = "/".join(segments) or "tensor"
+        segments = [_FORBIDDEN.sub("_", part).lstrip(".:+-") for part in name.split("/")]
+        wish = "/".join(part for part in segments if part)[:_MAX_NAME] or "tensor"
         taken = set(self._names.values())
         return next(
             candidate
@@ -175,7 +174,7 @@ def _values(tensor: TensorProto) -> NDArray[Any]:
         return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError, NotImplementedError) as error:
         raise MalformedOnnxError(
-            f"values that fill the shape of {ascii(tensor.name)}",
+            f"values that fill the shape of {tensor.name!a}",
             str(error).partition("\n")[0],
             "write the file again, or copy it again",
         ) from error
@@ -194,4 +193,4 @@ def _attribute(entry: AttributeProto) -> Attribute:
         return value
     if isinstance(value, list) and all(isinstance(item, int) for item in value):
         return tuple(value)
-    raise _UnfitError(f"its attribute {ascii(entry.name)} is no number or list of integers")
+    raise _UnfitError(f"its attribute {entry.name!a} is no number or list of integers")

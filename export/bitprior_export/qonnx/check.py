@@ -98,11 +98,17 @@ def _magnitude(values: NDArray[Any]) -> float:
 
 
 def _execute(model: ModelProto, value: Tensor) -> Mapping[str, NDArray[Any]]:
-    fixed = at_batch(model, len(value))
-    name = model.graph.input[0].name
-    executed: Mapping[str, NDArray[Any]] = execute_onnx(
-        fixed, {name: value.numpy()}, return_full_exec_context=True
-    )
+    inputs = {model.graph.input[0].name: value.numpy()}
+    try:
+        executed: Mapping[str, NDArray[Any]] = execute_onnx(
+            at_batch(model, len(value)), inputs, return_full_exec_context=True
+        )
+    except Exception as error:  # qonnx raises plain Exception, onnxruntime its own
+        raise CheckFailedError(
+            f"a graph that runs on a batch of {len(value)}",
+            str(error).strip().partition("\n")[0],
+            "keep constants of the network independent of the batch size",
+        ) from error
     return executed
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import GraphProto, ModelProto, TensorProto
 
 from bitprior_export.errors import (
@@ -35,7 +35,7 @@ def open_onnx(path: str | os.PathLike[str]) -> ModelProto:
     """
     data = read_bytes(path, MAX_FILE_BYTES)
     try:
-        model = ModelProto.FromString(data)
+        model: ModelProto = ModelProto.FromString(data)
     except DecodeError as error:
         raise _malformed(path, "not ONNX, or cut short") from error
     _check_size(model)

@@ -124,7 +124,7 @@ def _tensor(
 
 def _unfit(node: NodeProto, expected: str, found: str) -> QuantiserError:
     return QuantiserError(
-        f"{node.op_type} {ascii(node.name)} with {expected}",
+        f"{node.op_type} {node.name!a} with {expected}",
         found,
         "quantise weights on the binary, wide or narrow grid with brevitas",
     )

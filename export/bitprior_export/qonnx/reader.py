@@ -41,7 +41,7 @@ def to_program(model: ModelProto, name: str, input_name: str, output_name: str) 
     source, batch, shape = _single_input(model)
     if len(model.graph.output) != 1:
         found = [value.name for value in model.graph.output]
-        raise _interface("one output", f"{len(found)}: {ascii(found[:5])}")
+        raise _interface("one output", f"{len(found)}: {found[:5]!a}")
     target = model.graph.output[0].name
     builder = ProgramBuilder({source: input_name, target: output_name}, batch)
     builder.add_input(source, shape)
@@ -61,10 +61,10 @@ def _single_input(model: ModelProto) -> tuple[str, int | None, Shape]:
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
     if len(inputs) != 1:
-        raise _interface("one input", f"{len(inputs)}: {ascii([v.name for v in inputs[:5]])}")
+        raise _interface("one input", f"{len(inputs)}: {[v.name for v in inputs[:5]]!a}")
     kind = inputs[0].type
     if not kind.HasField("tensor_type") or kind.tensor_type.elem_type != TensorProto.FLOAT:
-        raise _interface("a float32 input", f"{ascii(inputs[0].name)} of another type")
+        raise _interface("a float32 input", f"{inputs[0].name!a} of another type")
     axes = kind.tensor_type.shape.dim
     sizes = [axis.dim_value if axis.HasField("dim_value") else None for axis in axes]
     if len(sizes) < 2 or any(size is None or size < 1 for size in sizes[1:]):

@@ -13,6 +13,7 @@ from bitprior_export.report.data import Report
 # A gray that reads on white and on black paper: the figure follows the page's colour scheme.
 _INK = "#808890"
 _COLOURS = {"psnr": "#2f7ed8", "bytes": "#d9822b", "ms": "#3a9d5d"}
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bitprior",
@@ -101,6 +102,6 @@ def _draw_line(
 def _svg(figure: Figure) -> str:
     """Return the figure as an <svg> element, the same bytes for the same figure."""
     file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(file, format="svg", transparent=True, metadata=_NO_METADATA)
     text = file.getvalue()
     return text[text.index("<svg") :]

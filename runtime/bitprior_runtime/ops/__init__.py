@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from bitprior_runtime.ops import activations, elementwise, linear, shape
+from bitprior_runtime.ops import activations, convolution, elementwise, linear, shape
 from bitprior_runtime.ops.base import Op, Operand
 
 OPS: Mapping[str, Op] = {
     **activations.OPS,
+    **convolution.OPS,
     **elementwise.OPS,
     **linear.OPS,
     **shape.OPS,

@@ -1,0 +1,225 @@
+"""Conv and ConvTranspose over two spatial axes: each is the other's adjoint on the same weight.
+
+Two linear maps do all the work, both as one matrix product over unrolled patches (im2col):
+``correlate`` gathers patches and multiplies by the weight; ``scatter``, its adjoint, multiplies by
+the transposed weight and adds the patches back where they came from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from bitprior_runtime.ops.base import Array, Attributes, Op, Operand, refuse, take
+from bitprior_runtime.program import Attribute, Shape
+
+_DEFAULTS: dict[str, Attribute] = {
+    "strides": (1, 1),
+    "pads": (0, 0, 0, 0),  # top, left, bottom, right
+    "dilations": (1, 1),
+    "group": 1,
+}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the patches of a convolution lie.
+
+    Attributes:
+        kernel: Height and width of the kernel.
+        strides: Steps between patches.
+        pads: Zeros added at top, left, bottom and right of the dense side.
+        dilations: Steps between the taps of a kernel.
+        group: Groups of channels that do not mix.
+    """
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    pads: tuple[int, int, int, int]
+    dilations: tuple[int, int]
+    group: int
+
+    def patches(self, height: int, width: int) -> tuple[int, int]:
+        """Return how many patches fit on a dense side of that size, by rows and columns."""
+        sizes = (height + self.pads[0] + self.pads[2], width + self.pads[1] + self.pads[3])
+        spans = self._spans()
+        rows, columns = (
+            (size - span) // stride + 1
+            for size, span, stride in zip(sizes, spans, self.strides, strict=True)
+        )
+        return rows, columns
+
+    def dense(self, rows: int, columns: int, extra: tuple[int, int]) -> tuple[int, int]:
+        """Return the dense side that so many patches came from, ``extra`` added at its end."""
+        padding = (self.pads[0] + self.pads[2], self.pads[1] + self.pads[3])
+        height, width = (
+            (count - 1) * stride + span - pad + more
+            for count, stride, span, pad, more in zip(
+                (rows, columns), self.strides, self._spans(), padding, extra, strict=True
+            )
+        )
+        return height, width
+
+    def _spans(self) -> tuple[int, int]:
+        height, width = (
+            (taps - 1) * step + 1 for taps, step in zip(self.kernel, self.dilations, strict=True)
+        )
+        return height, width
+
+    def taps(self) -> list[tuple[int, int]]:
+        """Return the offset of each tap of the kernel, row by row."""
+        return [
+            (i * self.dilations[0], j * self.dilations[1])
+            for i in range(self.kernel[0])
+            for j in range(self.kernel[1])
+        ]
+
+
+def correlate(x: Array, weight: Array, geometry: Geometry) -> Array:
+    """Return y [B,O,R,S] of x [B,C,H,W] and weight [O,C/group,kh,kw]: ONNX Conv without a bias."""
+    batch, channels, height, width = x.shape
+    rows, columns = geometry.patches(height, width)
+    top, left, bottom, right = geometry.pads
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    taps = geometry.taps()
+    patches = np.empty((batch, channels, len(taps), rows, columns), dtype=x.dtype)
+    for index, (i, j) in enumerate(taps):
+        patches[:, :, index] = padded[
+            :,
+            :,
+            i : i + (rows - 1) * geometry.strides[0] + 1 : geometry.strides[0],
+            j : j + (columns - 1) * geometry.strides[1] + 1 : geometry.strides[1],
+        ]
+    grouped = patches.reshape(batch, geometry.group, -1, rows * columns)
+    matrix = weight.reshape(geometry.group, weight.shape[0] // geometry.group, -1)
+    product: Array = np.matmul(matrix, grouped)
+    return product.reshape(batch, weight.shape[0], rows, columns)
+
+
+def scatter(y: Array, weight: Array, geometry: Geometry, size: tuple[int, int]) -> Array:
+    """Return the adjoint of :func:`correlate` at y [B,O,R,S]: x [B,C,H,W] of the given size."""
+    batch, outputs, rows, columns = y.shape
+    grouped = y.reshape(batch, geometry.group, outputs // geometry.group, rows * columns)
+    matrix = weight.reshape(geometry.group, outputs // geometry.group, -1)
+    taps = geometry.taps()
+    patches = np.matmul(matrix.transpose(0, 2, 1), grouped)
+    patches = patches.reshape(batch, -1, len(taps), rows, columns)
+    top, left, bottom, right = geometry.pads
+    height, width = size
+    padded = np.zeros(
+        (batch, patches.shape[1], height + top + bottom, width + left + right), dtype=y.dtype
+    )
+    for index, (i, j) in enumerate(taps):
+        padded[
+            :,
+            :,
+            i : i + (rows - 1) * geometry.strides[0] + 1 : geometry.strides[0],
+            j : j + (columns - 1) * geometry.strides[1] + 1 : geometry.strides[1],
+        ] += patches[:, :, index]
+    return padded[:, :, top : top + height, left : left + width]
+
+
+def _geometry(weight: Shape, attributes: Attributes) -> Geometry:
+    return Geometry(
+        kernel=cast(tuple[int, int], tuple(weight[2:])),
+        strides=cast(tuple[int, int], attributes["strides"]),
+        pads=cast(tuple[int, int, int, int], attributes["pads"]),
+        dilations=cast(tuple[int, int], attributes["dilations"]),
+        group=cast(int, attributes["group"]),
+    )
+
+
+def _check(operands: Sequence[Operand], attributes: Attributes, op: str) -> Geometry:
+    x, weight, *_ = take(operands, 2, 3, op)
+    if x.constant or not weight.constant:
+        raise refuse(f"{op} of an activation with a constant weight", "another arrangement")
+    if len(x.shape) != 3 or len(weight.shape) != 4:
+        raise refuse(f"{op} of [batch, C, H, W]", f"shapes {x.shape} and {weight.shape}")
+    for name, length, least in (("strides", 2, 1), ("pads", 4, 0), ("dilations", 2, 1)):
+        value = cast(Shape, attributes[name])
+        if len(value) != length or min(value) < least:
+            raise refuse(f"{op} with {length} {name} of at least {least}", f"{value}")
+    group = cast(int, attributes["group"])
+    if group < 1 or weight.shape[0] % group:
+        raise refuse(f"{op} with a group that divides {weight.shape[0]}", f"{group}")
+    return _geometry(weight.shape, attributes)
+
+
+def _check_bias(operands: Sequence[Operand], channels: int, op: str) -> None:
+    for bias in operands[2:]:
+        if not bias.constant or bias.shape != (channels,):
+            raise refuse(f"{op} with a constant bias of {channels} values", f"shape {bias.shape}")
+
+
+def _conv_infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
+    geometry = _check(operands, attributes, "Conv")
+    channels, height, width = operands[0].shape
+    outputs, inner, *_ = operands[1].shape
+    if channels != inner * geometry.group:
+        raise refuse(f"Conv of {inner * geometry.group} channels", f"{channels}")
+    _check_bias(operands, outputs, "Conv")
+    return (outputs, *geometry.patches(height, width))
+
+
+def _conv(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    output = correlate(inputs[0], inputs[1], _geometry(inputs[1].shape, attributes))
+    return _add_bias(output, inputs)
+
+
+def _conv_vjp(
+    cotangent: Array, inputs: Sequence[Array], output: Array, attributes: Attributes, index: int
+) -> Array:
+    x, weight, *_ = inputs
+    size = (x.shape[2], x.shape[3])
+    return scatter(cotangent, weight, _geometry(weight.shape, attributes), size)
+
+
+def _conv_transpose_infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
+    geometry = _check(operands, attributes, "ConvTranspose")
+    channels, rows, columns = operands[0].shape
+    inner, outputs, *_ = operands[1].shape
+    extra = cast(tuple[int, int], attributes["output_padding"])
+    if channels != inner:
+        raise refuse(f"ConvTranspose of {inner} channels", f"{channels}")
+    if len(extra) != 2 or any(
+        not 0 <= more < max(step, tap)
+        for more, step, tap in zip(extra, geometry.strides, geometry.dilations, strict=True)
+    ):
+        raise refuse("ConvTranspose with 2 output_padding below the strides", f"{extra}")
+    _check_bias(operands, outputs * geometry.group, "ConvTranspose")
+    return (outputs * geometry.group, *geometry.dense(rows, columns, extra))
+
+
+def _conv_transpose(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    x, weight, *_ = inputs
+    geometry = _geometry(weight.shape, attributes)
+    extra = cast(tuple[int, int], attributes["output_padding"])
+    size = geometry.dense(x.shape[2], x.shape[3], extra)
+    return _add_bias(scatter(x, weight, geometry, size), inputs)
+
+
+def _conv_transpose_vjp(
+    cotangent: Array, inputs: Sequence[Array], output: Array, attributes: Attributes, index: int
+) -> Array:
+    x, weight, *_ = inputs
+    found = correlate(cotangent, weight, _geometry(weight.shape, attributes))
+    # With output_padding the dense side may have room for one patch more than there were.
+    return found[:, :, : x.shape[2], : x.shape[3]]
+
+
+def _add_bias(output: Array, inputs: Sequence[Array]) -> Array:
+    if len(inputs) == 3:
+        output = output + inputs[2].reshape(1, -1, 1, 1)
+    return output
+
+
+OPS = {
+    "Conv": Op(_conv_infer, _conv, _conv_vjp, _DEFAULTS),
+    "ConvTranspose": Op(
+        _conv_transpose_infer,
+        _conv_transpose,
+        _conv_transpose_vjp,
+        {**_DEFAULTS, "output_padding": (0, 0)},
+    ),
+}
