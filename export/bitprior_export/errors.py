@@ -51,3 +51,7 @@ class UnsupportedOpError(QonnxError):
 
 class UnfinishedRunError(UsageError):
     """A training run has not written what export needs."""
+
+
+class RunRecordError(UsageError):
+    """What a training run says about itself is damaged, impossible or not what it holds."""

@@ -9,8 +9,8 @@ from bitprior_runtime.program import Node, Program, Shape
 from bitprior_runtime.shapes import infer_shapes
 from bitprior_runtime.tensors import Tensor
 
-# Multiply-adds for one image, from the shapes of the layer's output and of its weight.
-MacRule: TypeAlias = Callable[[Node, Shape, Shape], int]
+# Multiply-adds for one image, from the shapes of a layer's input, weight and output.
+MacRule: TypeAlias = Callable[[Shape, Shape, Shape], int]
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ def _row(
 ) -> SummaryRow:
     rule = _MACS.get(node.op)
     weight = node.inputs[1] if rule else None
+    macs = rule(*(shapes[name] for name in (*node.inputs[:2], node.output))) if rule else 0
     sizes = {name: math.prod(tensor.shape) for name, tensor in own.items()}
     weights = sizes.get(weight, 0) if weight else 0
     return SummaryRow(
@@ -121,21 +122,36 @@ def _row(
         bits=program.tensors[weight].bits if weight else None,
         weights=weights,
         other=sum(sizes.values()) - weights,
-        macs=rule(node, shapes[node.output], shapes[weight]) if rule and weight else 0,
+        macs=macs,
         bytes=sum(tensor.stored_bytes for tensor in own.values()),
         float_bytes=4 * sum(sizes.values()),
     )
 
 
-def _gemm_macs(node: Node, output: Shape, weight: Shape) -> int:
+def _gemm_macs(source: Shape, weight: Shape, output: Shape) -> int:
     return math.prod(weight)
 
 
-def _matmul_macs(node: Node, output: Shape, weight: Shape) -> int:
+def _matmul_macs(source: Shape, weight: Shape, output: Shape) -> int:
     return math.prod(output) * weight[0]
 
 
-_MACS: Mapping[str, MacRule] = {"Gemm": _gemm_macs, "MatMul": _matmul_macs}
+def _conv_macs(source: Shape, weight: Shape, output: Shape) -> int:
+    # [out, in / group, h, w]: every output value sums over one filter.
+    return math.prod(output) * math.prod(weight[1:])
+
+
+def _conv_transpose_macs(source: Shape, weight: Shape, output: Shape) -> int:
+    # [in, out / group, h, w]: every input value is spread over one filter.
+    return math.prod(source) * math.prod(weight[1:])
+
+
+_MACS: Mapping[str, MacRule] = {
+    "Gemm": _gemm_macs,
+    "MatMul": _matmul_macs,
+    "Conv": _conv_macs,
+    "ConvTranspose": _conv_transpose_macs,
+}
 
 _HEADINGS = (
     "program",

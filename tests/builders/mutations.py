@@ -1,6 +1,7 @@
 """Hypothesis strategies: structured damage to a bundle's bytes and to its header's JSON."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
@@ -103,13 +104,15 @@ _json = st.one_of(
     ),
 )
 
+# Changes copy what they put anywhere: an aliased value could come to hold itself, and a tree that
+# holds itself is walked for ever.
 Place: TypeAlias = tuple[Any, Any]
 Change: TypeAlias = Callable[[list[Place], int, int, Any], None]
 
 
 def _replace(places: list[Place], here: int, there: int, value: Any) -> None:
     container, key = places[here]
-    container[key] = value
+    container[key] = deepcopy(value)
 
 
 def _remove(places: list[Place], here: int, there: int, value: Any) -> None:
@@ -119,15 +122,15 @@ def _remove(places: list[Place], here: int, there: int, value: Any) -> None:
 
 def _exchange(places: list[Place], here: int, there: int, value: Any) -> None:
     (one, key), (other, other_key) = places[here], places[there]
-    one[key], other[other_key] = other[other_key], one[key]
+    one[key], other[other_key] = deepcopy(other[other_key]), deepcopy(one[key])
 
 
 def _repeat(places: list[Place], here: int, there: int, value: Any) -> None:
     container, key = places[here]
     if isinstance(container, list):
-        container.insert(key, container[key])
+        container.insert(key, deepcopy(container[key]))
     else:
-        container[f"{key}2"] = container[key]
+        container[f"{key}2"] = deepcopy(container[key])
 
 
 def _rename(places: list[Place], here: int, there: int, value: Any) -> None:

@@ -40,8 +40,7 @@ class Setting:
 
     def losses(self, loss: LossConfig = LOSS, steps: int = 3, order: str = "second") -> Losses:
         inner = InnerConfig.model_validate({"steps": steps, "order": order})
-        z0 = self.z0.clone()
-        return losses(self.generator, self.sensing, self.x, z0, self.log_beta, 4, inner, loss)
+        return losses(self.generator, self.sensing, self.x, self.z0, self.log_beta, 4, inner, loss)
 
     def numeric(self, parameter: Tensor, value: Callable[[], Tensor]) -> Tensor:
         """Differentiate ``value`` by central differences in every entry of ``parameter``."""

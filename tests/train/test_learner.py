@@ -34,7 +34,9 @@ def tiny(bits: int = 4, **optimiser: object) -> TrainConfig:
 
 
 def images() -> torch.Tensor:
-    return torch.rand(4, *GEOMETRY, generator=torch.Generator().manual_seed(0))
+    """Stripes, brighter and darker: something that tiny networks can learn in few steps."""
+    stripes = torch.tensor([0.0, 1.0, 0.0, 1.0]).expand(4, *GEOMETRY)
+    return stripes * torch.linspace(0.7, 1.0, 4).reshape(4, 1, 1, 1)
 
 
 def trained(learner: Learner, start: int, stop: int) -> list[float]:
@@ -149,6 +151,16 @@ def test_scales_learn_at_their_own_rate() -> None:
         trained(learner, 0, 1)
         moved.append((learner.tensors()[name] - before).abs().max().item())
     assert moved == pytest.approx([1e-2 * 0.05, 1e-2 * 0.5], rel=1e-2)  # Adam's first unit step
+
+
+def test_the_sensing_network_learns_at_its_own_rate() -> None:
+    learner = Learner(tiny(32, sensing_lr=0.25, schedule="constant"), GEOMETRY)
+    before = {n: t.clone() for n, t in learner.tensors().items()}
+    trained(learner, 0, 1)
+    after = learner.tensors()
+    for name, rate in (("generator.layers.2.weight", 1e-2), ("sensing.layers.2.weight", 2.5e-3)):
+        moved = (after[name] - before[name]).abs().max().item()
+        assert moved == pytest.approx(rate, rel=1e-2)  # Adam's first unit step
 
 
 def numbered(count: int) -> Batches:

@@ -52,7 +52,7 @@ def losses(
     """
     y, beta = A(x), log_beta.exp()
     second = inner.order == "second"
-    z = z0.requires_grad_()
+    z = z0.detach().requires_grad_()
     x_0 = G(z)
     y_0 = A(x_0)
     x_T, y_T = x_0, y_0  # noqa: N806

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Widths = Annotated[tuple[Positive, ...], Field(min_length=1)]
 
@@ -131,9 +132,11 @@ class OptimiserConfig(Section):
     """The two Adams.
 
     Attributes:
-        lr: Learning rate of both.
-        scale_lr: Learning rate of the quantisers' scales, relative to ``lr``: scales are some ten
-            times smaller than weights' spread times Adam's unit steps would allow for.
+        lr: Learning rate of θ and log β.
+        sensing_lr: Learning rate of φ, relative to ``lr``. The generator has to follow every
+            change of what it is measured with: noise in φ costs more than noise in θ.
+        scale_lr: Learning rate of the quantisers' scales, relative to ``lr``: one scale moves a
+            whole channel.
         betas: Adam's decay rates.
         batch: Images per step.
         steps: Training steps.
@@ -142,7 +145,8 @@ class OptimiserConfig(Section):
     """
 
     lr: Rate = 1e-3
-    scale_lr: Rate = 0.05
+    sensing_lr: Ratio = 1.0
+    scale_lr: Ratio = 0.05
     betas: tuple[Rate, Rate] = (0.9, 0.999)
     batch: Positive = 64
     steps: Positive = 20000

@@ -58,7 +58,7 @@ class Learner:
             fused=True,
         )
         self._adam_phi = torch.optim.Adam(
-            [{"params": list(self._phi.values()), "relative": 1.0}],
+            [{"params": list(self._phi.values()), "relative": optimiser.sensing_lr}],
             betas=optimiser.betas,
             fused=True,
         )

@@ -1,17 +1,14 @@
-"""The trained networks of a run, as torch modules."""
+"""A run's trained networks, for use: weights quantised once, nothing left to train."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
-from bitprior_runtime.files import read_bytes
 from bitprior_train.checkpoint import load_checkpoint
+from bitprior_train.generators import MLPGenerator
 from bitprior_train.learner import Learner
 from bitprior_train.settings import read_table, validate
-
-_MAX_RECORD = 2**20
 
 
 @dataclass(frozen=True)
@@ -19,8 +16,9 @@ class Networks:
     """What a run trained.
 
     Attributes:
-        generator: G, quantised as in training, z [B,k] -> x [B,C,H,W] in [0,1].
-        sensing: A, x -> y [B,m].
+        generator: G with weights θ_Q, latents [B, k] to images [B, C, H, W] in [0, 1]; plain torch
+            layers.
+        sensing: A, images to measurements [B, m].
         beta: The learned step size.
     """
 
@@ -30,15 +28,21 @@ class Networks:
 
 
 def load_networks(run: Path) -> Networks:
-    """Load generator and sensing network from a finished run's checkpoint.
+    """Load generator and sensing network from a run's checkpoint.
 
     Raises:
-        MissingFileError: No finished run there.
+        MissingFileError: No run there.
     """
     config = validate(read_table(run / "config.toml"))
-    record = json.loads(read_bytes(run / "run.json", _MAX_RECORD))
-    c, h, w = record["geometry"]
-    learner = Learner(config, (c, h, w))
-    tensors, _ = load_checkpoint(run)
+    tensors, meta = load_checkpoint(run)
+    channels, height, width = meta["geometry"]
+    geometry = (channels, height, width)
+    learner = Learner(config, geometry)
     learner.load(tensors)
-    return Networks(learner.generator.eval(), learner.sensing.eval(), learner.beta)
+    generator = MLPGenerator(config.model.latent, config.model.hidden, geometry)
+    generator.load_state_dict(learner.theta_q())
+    return Networks(
+        generator.requires_grad_(False).eval(),
+        learner.sensing.requires_grad_(False).eval(),
+        learner.beta,
+    )

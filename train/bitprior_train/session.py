@@ -1,5 +1,6 @@
 """One call of ``bitprior train``: check everything, then train."""
 
+import os
 import resource
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bitprior_runtime.errors import UnwritableOutputError, UsageError
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset, load_dataset
+from bitprior_train.lock import exclusive
 from bitprior_train.settings import (
     differences,
     parse_override,
@@ -64,7 +66,8 @@ def train_run(request: Request) -> "TrainResult":
 
     if not request.resume:
         start_run(config, data, request.out, request.init_from)
-    return Trainer(config, data, request.out).run()
+    with exclusive(request.out):
+        return Trainer(config, data, request.out).run()
 
 
 def resolve_config(request: Request) -> TrainConfig:
@@ -103,8 +106,10 @@ def check_folder(request: Request) -> None:
             "a run",
             "add --resume to continue it, or choose another folder",
         )
-    if out.exists() and not out.is_dir():
-        raise UnwritableOutputError(f"a folder {out}", "a file", "choose another name")
+    there = next(p for p in (out, *out.absolute().parents) if p.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        found = "a folder that cannot be written to" if there.is_dir() else "a file"
+        raise UnwritableOutputError(f"a writable folder {there}", found, "choose another --out")
 
 
 def check_start(run: Path, config: TrainConfig) -> None:

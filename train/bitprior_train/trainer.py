@@ -1,12 +1,12 @@
 """The training loop: steps, logs, validations and checkpoints in a run's folder."""
 
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from bitprior_runtime.errors import CheckFailedError, UsageError
 from bitprior_runtime.files import write_atomically
@@ -106,8 +106,7 @@ class Trainer:
                 loss = self._train_step(step)
                 training += time.perf_counter() - tick
                 self._after_step(log, step, loss)
-            if start == total:
-                self._validate(log, total)
+        self._psnr = self._psnr or self._measure()
         finish_run(self._folder, self._config, self._data, self._learner, self._psnr, self._meta)
         seconds = time.perf_counter() - begin
         rate = 1e3 * training / max(1, total - start)
@@ -121,29 +120,37 @@ class Trainer:
     def _after_step(self, log: RunLog, step: int, loss: Losses) -> None:
         config, done = self._config, step + 1
         last = done == config.optimiser.steps
+        self._check_finite(loss.total, done)
         if done % config.run.log_every == 0 or last:
             self._log_losses(log, step, loss)
         if done % config.validation.every == 0 or last:
             self._validate(log, done)
         if done % config.run.checkpoint_every == 0 or last:
             log.sync()
-            self._meta["step"] = done
-            save_checkpoint(self._folder, self._learner.tensors(), self._meta)
+            self._save(done)
         log.advance(done)
 
-    def _log_losses(self, log: RunLog, step: int, loss: Losses) -> None:
-        total = loss.total.item()
-        if not math.isfinite(total):
+    def _check_finite(self, tensor: Tensor, step: int) -> None:
+        if not torch.isfinite(tensor).all():
             raise CheckFailedError(
-                "a finite training loss",
-                f"{total} at step {step + 1}",
+                "a finite training loss and finite weights",
+                f"infinity or NaN at step {step}",
                 "lower optimiser.lr or inner.step_size; the last checkpoint is kept",
             )
+
+    def _save(self, step: int) -> None:
+        tensors = self._learner.tensors()
+        for tensor in tensors.values():  # a checkpoint that could only fail again helps nobody
+            self._check_finite(tensor, step)
+        self._meta["step"] = step
+        save_checkpoint(self._folder, tensors, self._meta)
+
+    def _log_losses(self, log: RunLog, step: int, loss: Losses) -> None:
         log.write(
             {
                 "kind": "train",
                 "step": step + 1,
-                "loss": total,
+                "loss": loss.total.item(),
                 "measurement": loss.measurement.item(),
                 "s_rec": loss.s_rec.item(),
                 "gradient_difference": loss.gradient_difference.item(),
@@ -153,12 +160,20 @@ class Trainer:
         )
 
     def _validate(self, log: RunLog, step: int) -> None:
+        self._psnr = self._measure()
+        zeros = zero_fractions(self._learner.theta_q())
+        log.write({"kind": "validation", "step": step, "psnr": self._psnr, "zeros": zeros})
+        text = ", ".join(f"{v:.2f} dB after {t}" for t, v in self._psnr.items())
+        log.advance(step, f"validation PSNR {text} proximal steps")
+
+    def _measure(self) -> dict[int, float]:
+        """Recover validation images: mean PSNR in dB by number of proximal steps."""
         config, learner = self._config, self._learner
         chosen = self._data.validation[: config.validation.images]
         x = torch.from_numpy(self._data.images(chosen))
         z0 = validation_latents(len(x), config.model.latent, config.run.seed)
         theta_q = {n: t.detach() for n, t in learner.theta_q().items()}
-        self._psnr = recovery_psnr(
+        return recovery_psnr(
             learner.network(theta_q),
             learner.sensing,
             x,
@@ -167,7 +182,3 @@ class Trainer:
             s=config.model.sparsity,
             steps=config.validation.steps,
         )
-        zeros = zero_fractions(theta_q)
-        log.write({"kind": "validation", "step": step, "psnr": self._psnr, "zeros": zeros})
-        text = ", ".join(f"{v:.2f} dB after {t}" for t, v in self._psnr.items())
-        log.advance(step, f"validation PSNR {text} proximal steps")

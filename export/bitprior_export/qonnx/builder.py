@@ -46,6 +46,11 @@ class ProgramBuilder:
         # None: written by a node that does not fit, so that what follows cannot be checked.
         self._shapes: dict[str, Shape | None] = {}
 
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """The graph's names of the activations, by program name."""
+        return {self._names[name]: name for name in self._shapes if name in self._names}
+
     def add_input(self, name: str, shape: Shape) -> None:
         """Add the graph's input and its shape without the batch axis."""
         self._shapes[name] = shape
@@ -91,7 +96,11 @@ class ProgramBuilder:
         inputs = list(node.input)
         while inputs and not inputs[-1]:  # optional inputs left out
             inputs.pop()
-        attributes = {entry.name: _attribute(entry) for entry in node.attribute}
+        attributes = {
+            entry.name: _attribute(entry) for entry in node.attribute if not _says_nothing(entry)
+        }
+        if "kernel_shape" in attributes:  # ONNX lets it be left out: the weight has it
+            self._check_kernel(inputs, attributes.pop("kernel_shape"))
         if any(self._shapes.get(name, ()) is None for name in inputs):
             self._shapes[node.output[0]] = None
             return
@@ -106,6 +115,10 @@ class ProgramBuilder:
         self._shapes[node.output[0]] = shape
         self.nodes.append(plain)
         self._keep(inputs)
+
+    def _check_kernel(self, inputs: list[str], kernel: Attribute) -> None:
+        if len(inputs) < 2 or self._operand(inputs[1]).shape[2:] != kernel:
+            raise _UnfitError(f"its kernel_shape {kernel} is not that of its weight")
 
     def _operand(self, name: str) -> Operand:
         if name in self._quantised:
@@ -185,6 +198,10 @@ def _constant(node: NodeProto) -> NDArray[Any]:
     if "value" not in values:
         raise _UnfitError("a Constant without a tensor; run qonnx-cleanup")
     return _values(values["value"].t)
+
+
+def _says_nothing(entry: AttributeProto) -> bool:
+    return entry.name == "auto_pad" and entry.s == b"NOTSET"
 
 
 def _attribute(entry: AttributeProto) -> Attribute:

@@ -52,8 +52,9 @@ def _bipolar(
     node: NodeProto, inputs: Sequence[NDArray[Any]]
 ) -> tuple[QuantisedTensor, NDArray[Any]]:
     weight, scale = _take(node, inputs, 2)
+    axis = _channel_axis(node, weight, scale)
     codes = (weight >= 0).astype(np.uint8)
-    return _tensor(node, codes, 1, "binary", scale), binary_quant(weight, scale)
+    return _tensor(codes, 1, "binary", scale, axis), binary_quant(weight, scale)
 
 
 def _integer(
@@ -61,20 +62,24 @@ def _integer(
 ) -> tuple[QuantisedTensor, NDArray[Any]]:
     """Codes of round(clip(w / scale)), as qonnx defines Quant."""
     weight, scale, zero_point, width = _take(node, inputs, 4)
+    axis = _channel_axis(node, weight, scale)
     bits = _bits(node, width)
     signed, narrow, rounding = _attributes(node)
-    if not signed or rounding not in _ROUNDING or zero_point.any():
+    if not signed or rounding not in _ROUNDING or zero_point.size == 0 or zero_point.any():
         raise _unfit(
             node,
             "a signed grid with zero point 0 and rounding ROUND",
             f"signed {signed}, zero point {zero_point.ravel()[:3].tolist()}, rounding {rounding!r}",
         )
     levels = 2 ** (bits - 1)
-    integers = np.round(np.clip(weight / scale, narrow - levels, levels - 1))
+    with np.errstate(over="ignore"):  # a tiny scale: infinity is clipped like any large value
+        integers = np.round(np.clip(weight / scale, narrow - levels, levels - 1))
+        expected = int_quant(
+            weight, scale, np.float32(0), np.float32(bits), signed, narrow, rounding
+        )
     codes = (integers + levels).astype(np.uint8)
     grid: Grid = "narrow" if narrow else "wide"
-    expected = int_quant(weight, scale, zero_point, np.float32(bits), 1, narrow, rounding)
-    return _tensor(node, codes, bits, grid, scale), expected
+    return _tensor(codes, bits, grid, scale, axis), expected
 
 
 def _take(node: NodeProto, inputs: Sequence[NDArray[Any]], count: int) -> Sequence[NDArray[Any]]:
@@ -107,19 +112,25 @@ def _attributes(node: NodeProto) -> tuple[int, int, str]:
     return int(signed), int(narrow), rounding.decode("ascii", "replace").upper()
 
 
-def _tensor(
-    node: NodeProto, codes: NDArray[np.uint8], bits: int, grid: Grid, scale: NDArray[Any]
-) -> QuantisedTensor:
+def _channel_axis(node: NodeProto, weight: NDArray[Any], scale: NDArray[Any]) -> int | None:
+    """Return the axis of the weight along which scales differ; None for one scale."""
     if scale.size == 1:
-        return QuantisedTensor(codes, bits, grid, scale.reshape(()), None)
+        return None
     # numpy's broadcasting: axes count from the last.
-    full = (1,) * (codes.ndim - scale.ndim) + scale.shape
+    full = (1,) * (weight.ndim - scale.ndim) + scale.shape
     axes = [axis for axis, size in enumerate(full) if size != 1]
-    if len(full) != codes.ndim or len(axes) != 1 or full[axes[0]] != codes.shape[axes[0]]:
+    if len(full) != weight.ndim or len(axes) != 1 or full[axes[0]] != weight.shape[axes[0]]:
         raise _unfit(
-            node, f"one scale, or one per channel of {codes.shape}", f"scales {scale.shape}"
+            node, f"one scale, or one per channel of {weight.shape}", f"scales {scale.shape}"
         )
-    return QuantisedTensor(codes, bits, grid, np.ascontiguousarray(scale.reshape(-1)), axes[0])
+    return axes[0]
+
+
+def _tensor(
+    codes: NDArray[np.uint8], bits: int, grid: Grid, scale: NDArray[Any], axis: int | None
+) -> QuantisedTensor:
+    shape = () if axis is None else (scale.size,)
+    return QuantisedTensor(codes, bits, grid, np.array(scale.reshape(shape)), axis)
 
 
 def _unfit(node: NodeProto, expected: str, found: str) -> QuantiserError:

@@ -1,10 +1,13 @@
 """Read a QONNX file into a program: the only door into export. Needs no torch."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from onnx import ModelProto, TensorProto
 
 from bitprior_export.errors import InterfaceError, UnsupportedOpError
+from bitprior_export.qonnx.batch import free_batch
 from bitprior_export.qonnx.builder import ProgramBuilder
 from bitprior_export.qonnx.document import open_onnx
 from bitprior_runtime.ops import OPS
@@ -33,10 +36,25 @@ def read_program(
             quantiser that codes cannot express.
         UnsupportedOpError: Some nodes fit no program; it lists them all.
     """
-    return to_program(open_onnx(path), name, input_name, output_name)
+    return translate(open_onnx(path), name, input_name, output_name).program
 
 
-def to_program(model: ModelProto, name: str, input_name: str, output_name: str) -> Program:
+@dataclass(frozen=True, eq=False)
+class Translation:
+    """A program and the graph it came from.
+
+    Attributes:
+        program: The program.
+        model: The graph.
+        names: The graph's names of the program's activations.
+    """
+
+    program: Program
+    model: ModelProto
+    names: Mapping[str, str]
+
+
+def translate(model: ModelProto, name: str, input_name: str, output_name: str) -> Translation:
     """Turn an opened model into a program; see :func:`read_program`."""
     source, batch, shape = _single_input(model)
     if len(model.graph.output) != 1:
@@ -53,7 +71,9 @@ def to_program(model: ModelProto, name: str, input_name: str, output_name: str) 
         raise UnsupportedOpError(builder.offenders, tuple(OPS))
     program = Program(name, {input_name: shape}, output_name, builder.nodes, builder.tensors)
     infer_shapes(program)
-    return program
+    if batch is not None:
+        model = free_batch(model, batch)
+    return Translation(program, model, builder.origins)
 
 
 def _single_input(model: ModelProto) -> tuple[str, int | None, Shape]:

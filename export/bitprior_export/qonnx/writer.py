@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from bitprior_export.errors import ExportError
 from bitprior_export.qonnx.batch import free_batch
-from bitprior_export.qonnx.check import CheckReport, check_against_torch, check_cases
+from bitprior_export.qonnx.check import check_against_torch, check_cases
+from bitprior_export.qonnx.comparison import CheckReport
 from bitprior_export.qonnx.known_warnings import quiet_brevitas_import, quiet_export
 from bitprior_export.qonnx.module_state import evaluating, preserved
 from bitprior_export.qonnx.names import mark_origins, name_after_modules

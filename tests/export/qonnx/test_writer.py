@@ -12,6 +12,15 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from torch import Tensor, nn
+
+from bitprior_export.errors import ExportError
+from bitprior_export.qonnx import writer
+from bitprior_export.qonnx.batch import at_batch
+from bitprior_export.qonnx.writer import write_qonnx
+from bitprior_runtime.errors import CheckFailedError, UnwritableOutputError, UsageError
 from builders.networks import (
     GEOMETRY,
     LATENT,
@@ -22,15 +31,6 @@ from builders.networks import (
     latents,
     linear,
 )
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
-from torch import Tensor, nn
-
-from bitprior_export.errors import ExportError
-from bitprior_export.qonnx import writer
-from bitprior_export.qonnx.batch import at_batch
-from bitprior_export.qonnx.writer import write_qonnx
-from bitprior_runtime.errors import CheckFailedError, UnwritableOutputError, UsageError
 
 WIDTHS = [
     *itertools.product([2, 3, 4, 8], [False, True], ["per-tensor", "per-channel"]),
@@ -337,15 +337,15 @@ def test_a_folder_that_is_not_there_is_refused_before_any_work(tmp_path: Path) -
         write_generator(nn.Identity(), tmp_path / "missing" / "g.onnx")
 
 
-@pytest.mark.parametrize("bits", [4, 32])
-def test_export_says_nothing(tmp_path: Path, bits: int) -> None:
+def test_export_says_nothing(tmp_path: Path) -> None:
     code = (
         "import warnings; warnings.simplefilter('error')\n"
         "import sys; sys.path.insert(0, 'tests')\n"
         "from pathlib import Path\n"
         "from builders.networks import Generator, latents\n"
         "from bitprior_export.qonnx.writer import write_qonnx\n"
-        f"write_qonnx(Generator({bits}), latents(), Path({str(tmp_path / 'g.onnx')!r}),"
+        "for bits in (4, 32):\n"
+        f"    write_qonnx(Generator(bits), latents(), Path({str(tmp_path / 'g.onnx')!r}),"
         " name='g', input_name='z', output_name='x', metadata={})\n"
     )
     run = subprocess.run(

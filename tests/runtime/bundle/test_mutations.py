@@ -1,9 +1,13 @@
 """Mutations: whatever is done to a bundle, the reader reads it whole or raises a BundleError."""
 
+import resource
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from bitprior_export.bundle import encode_bundle
@@ -21,6 +25,16 @@ FUZZ = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def capped_memory() -> Iterator[None]:
+    """Let a runaway mutation fail with MemoryError instead of taking the machine with it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**31, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @cache

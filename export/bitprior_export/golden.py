@@ -1,0 +1,129 @@
+"""Golden cases: what the float engine makes of real measurements, for replay on any machine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.bundle import GoldenCases, SolverDefaults, Tolerances
+from bitprior_runtime.bundle.limits import MIN_GOLDEN_CASES, TRACE_STEPS
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.program import Program
+from bitprior_runtime.solvers import ProximalOptions, initial_latents, proximal
+
+CASES = 8
+# Latents come from this many steps of a recovery: real ones, from which it still goes downhill.
+WARM_UP_STEPS = 3
+SEED = 0
+# Other machines sum in another order. What float32 costs here, against float64, bounds what that
+# can change; it is never taken to be less than the floor.
+HEADROOM = 20.0
+FLOOR = Tolerances(image=1e-5, measurement=1e-5, gradient=1e-4, trace=1e-3)
+# A recovery whose float32 and float64 losses part further does not replay elsewhere: P_s keeps
+# other entries, or the step is too large.
+MAX_TRACE_DEVIATION = 1e-3
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """Golden cases with how exactly they replay.
+
+    Attributes:
+        cases: The cases.
+        tolerances: For replaying them.
+        descending: Cases whose 10-step recovery ends below where it began.
+    """
+
+    cases: GoldenCases
+    tolerances: Tolerances
+    descending: int
+
+
+def make_golden(
+    generator: Program, sensing: Program, images: NDArray[np.float32], solver: SolverDefaults
+) -> Golden:
+    """Make golden cases from real images.
+
+    Each image x is measured, y = A(x); WARM_UP_STEPS proximal steps from a seeded start give the
+    case's latent z; the trace is f along TRACE_STEPS further steps. Of all images the first CASES
+    are taken whose trace descends and is the same in float32 and float64; stable traces that do
+    not descend come after them.
+
+    Args:
+        generator: Program z -> x.
+        sensing: Program x -> y.
+        images: Real images [N,C,H,W] in [0,1].
+        solver: Step size, sparsity and start distribution.
+
+    Raises:
+        CheckFailedError: Fewer than MIN_GOLDEN_CASES images have a stable trace.
+    """
+    single = FloatEngine(generator, sensing)
+    double = FloatEngine(generator, sensing, dtype=np.float64)
+    measurements = single.sense(images)
+    latents = _warm_up(single, generator, measurements, solver)
+    chosen = _choose(
+        _trace(single, measurements, latents, solver), _trace(double, measurements, latents, solver)
+    )
+    latents, measurements = latents[chosen], measurements[chosen]
+    # Again for these rows alone: BLAS rounds by batch size, and a replay has no others.
+    cases = _cases(single, latents, measurements, solver)
+    exact = _cases(double, latents, measurements, solver)
+    tolerances = Tolerances(
+        image=_allow(FLOOR.image, np.abs(cases.images - exact.images).max()),
+        measurement=_allow(FLOOR.measurement, _relative(cases.sensed, exact.sensed)),
+        gradient=_allow(FLOOR.gradient, _relative(cases.gradients, exact.gradients)),
+        trace=_allow(FLOOR.trace, _relative(cases.trace, exact.trace)),
+    )
+    return Golden(cases, tolerances, int((cases.trace[-1] < cases.trace[0]).sum()))
+
+
+def _warm_up(
+    engine: FloatEngine, generator: Program, y: NDArray[np.float32], solver: SolverDefaults
+) -> NDArray[np.float32]:
+    ((size,),) = generator.inputs.values()
+    (z0,) = initial_latents(len(y), size, SEED, kind=solver.initial_latent)
+    latents: NDArray[np.float32] = proximal(
+        engine, y, z0, ProximalOptions(WARM_UP_STEPS, solver.step_size, solver.sparsity)
+    ).latent
+    return latents
+
+
+def _trace(engine: FloatEngine, y: Array, z: Array, solver: SolverDefaults) -> Array:
+    """Return f along TRACE_STEPS proximal steps from z, [TRACE_STEPS + 1, N]."""
+    options = ProximalOptions(TRACE_STEPS, solver.step_size, solver.sparsity)
+    return proximal(engine, y.astype(engine.dtype), z.astype(engine.dtype), options).history
+
+
+def _choose(trace: Array, exact: Array) -> NDArray[np.intp]:
+    """Return the rows to keep: stable ones, and of them first those that go downhill."""
+    stable = np.abs(trace - exact).max(axis=0) <= MAX_TRACE_DEVIATION * exact.max(axis=0)
+    descends = trace[-1] < trace[0]
+    order = np.concatenate([np.flatnonzero(stable & descends), np.flatnonzero(stable & ~descends)])
+    if len(order) < MIN_GOLDEN_CASES:
+        raise CheckFailedError(
+            f"{MIN_GOLDEN_CASES} images whose recovery is the same in float32 and float64",
+            f"{len(order)} of {len(stable)}",
+            "train longer: the learned step size does not yet lead downhill",
+        )
+    return order[:CASES]
+
+
+def _cases(engine: FloatEngine, z: Array, y: Array, solver: SolverDefaults) -> GoldenCases:
+    latents, measurements = z.astype(engine.dtype), y.astype(engine.dtype)
+    images = engine.generate(latents)
+    losses, gradients = engine.value_and_grad(latents, measurements)
+    trace = _trace(engine, y, z, solver)
+    return GoldenCases(z, y, images, engine.sense(images), gradients, losses, trace)
+
+
+def _relative(found: Array, expected: Array) -> float:
+    return float(np.abs(found - expected).max() / (np.abs(expected).max() + 1e-30))
+
+
+def _allow(floor: float, deviation: float) -> float:
+    return max(floor, HEADROOM * float(deviation))

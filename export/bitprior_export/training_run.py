@@ -1,0 +1,176 @@
+"""What a finished training run leaves for export: read and checked, without torch."""
+
+import io
+import json
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_export.errors import RunRecordError, UnfinishedRunError
+from bitprior_runtime.errors import MissingFileError
+from bitprior_runtime.files import read_bytes
+
+RECORD, GENERATOR, SENSING, SAMPLES = "run.json", "generator.onnx", "sensing.onnx", "samples.npz"
+MAX_RECORD_BYTES = 2**20
+MAX_SAMPLES_BYTES = 64 * 2**20
+MAX_SAMPLES = 1024
+MAX_PIXELS = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """A finished run.
+
+    Attributes:
+        folder: Where it lies.
+        record: All of run.json.
+        dataset: Name of the training data.
+        licence: Licence note of the training data.
+        bits: Bit width of the generator's weights.
+        geometry: (C, H, W).
+        latent: k.
+        measurements: m.
+        sparsity: s of P_s, or None for dense latents.
+        step_size: The learned beta.
+        seed: Seed of the run.
+        images: Real validation images, float32 [N,C,H,W] in [0,1].
+    """
+
+    folder: Path
+    record: Mapping[str, Any]
+    dataset: str
+    licence: str
+    bits: int
+    geometry: tuple[int, int, int]
+    latent: int
+    measurements: int
+    sparsity: int | None
+    step_size: float
+    seed: int
+    images: NDArray[np.float32]
+
+
+def read_run(folder: str | os.PathLike[str]) -> TrainingRun:
+    """Read what a run says about itself, and its sample images.
+
+    Args:
+        folder: A run that ``bitprior train`` finished.
+
+    Raises:
+        MissingFileError: No such folder.
+        UnfinishedRunError: A file that the end of a training writes is missing.
+        RunRecordError: run.json or samples.npz is damaged or says something impossible.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise MissingFileError(f"the folder {path} of a training run", "no such folder", "check it")
+    for name in (GENERATOR, SENSING, SAMPLES, RECORD):
+        if not (path / name).is_file():
+            raise UnfinishedRunError(
+                f"{name} in {path}, which bitprior train writes at its end",
+                "no such file",
+                f"finish the run: bitprior train DATASET --out {path} --resume",
+            )
+    record = _Record(read_bytes(path / RECORD, MAX_RECORD_BYTES))
+    geometry = record.geometry()
+    latent = record.integer("latent", 1)
+    return TrainingRun(
+        folder=path,
+        record=record.values,
+        dataset=record.text("dataset"),
+        licence=record.text("licence"),
+        bits=record.integer("bits", 1, 32),
+        geometry=geometry,
+        latent=latent,
+        measurements=record.integer("measurements", 1),
+        sparsity=record.sparsity(latent),
+        step_size=record.step_size(),
+        seed=record.integer("seed", 0),
+        images=_samples(path / SAMPLES, geometry),
+    )
+
+
+class _Record:
+    """run.json, field by field."""
+
+    def __init__(self, data: bytes) -> None:
+        try:
+            values = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise _wrong("JSON", str(error)) from error
+        if not isinstance(values, dict):
+            raise _wrong("a JSON object", type(values).__name__)
+        self.values: dict[str, Any] = values
+
+    def text(self, name: str) -> str:
+        value = self._get(name)
+        if not isinstance(value, str) or not value:
+            raise _wrong(f"{name} as text", f"{value!a}")
+        return value
+
+    def integer(self, name: str, least: int, most: int = 2**31) -> int:
+        value = self._get(name)
+        if type(value) is not int or not least <= value <= most:
+            raise _wrong(f"{name} as an integer in {least}..{most}", f"{value!a}")
+        return value
+
+    def geometry(self) -> tuple[int, int, int]:
+        value = self._get("geometry")
+        fits = isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value)
+        if not fits or min(value) < 1 or math.prod(value) > MAX_PIXELS:
+            raise _wrong("geometry as [C, H, W]", f"{value!a}")
+        return (value[0], value[1], value[2])
+
+    def sparsity(self, latent: int) -> int | None:
+        return None if self._get("sparsity") is None else self.integer("sparsity", 1, latent)
+
+    def step_size(self) -> float:
+        value = self._get("step_size")
+        if type(value) not in (int, float) or not 0 < value < math.inf:
+            raise _wrong("step_size as a number above zero", f"{value!a}")
+        return float(value)
+
+    def _get(self, name: str) -> Any:
+        if name not in self.values:
+            raise _wrong(f"the field {name}", "no such field")
+        return self.values[name]
+
+
+def _wrong(expected: str, found: str) -> RunRecordError:
+    return RunRecordError(
+        f"{expected} in {RECORD}", found[:200], "train again, or restore the file as it was"
+    )
+
+
+def _samples(path: Path, geometry: tuple[int, int, int]) -> NDArray[np.float32]:
+    data = read_bytes(path, MAX_SAMPLES_BYTES)
+    wanted = f"images float32 [N, {', '.join(map(str, geometry))}] in [0,1] in {path.name}"
+    todo = "train again, or restore the file as it was"
+    try:
+        images = _load_images(data)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise RunRecordError(wanted, f"unreadable: {error}", todo) from error
+    if images.dtype != np.float32 or images.shape[1:] != geometry or len(images) > MAX_SAMPLES:
+        raise RunRecordError(wanted, f"{images.dtype} of shape {images.shape}", todo)
+    if not images.size or not (images.min() >= 0 and images.max() <= 1):  # also refuses NaN
+        raise RunRecordError(wanted, "values outside, NaN, or no image", todo)
+    return images
+
+
+def _load_images(data: bytes) -> NDArray[Any]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = archive.getinfo("images.npy").file_size
+        if size > MAX_SAMPLES_BYTES:
+            raise ValueError(f"{size} bytes of images")
+        images: NDArray[Any] = np.lib.format.read_array(
+            io.BytesIO(archive.read("images.npy")), allow_pickle=False
+        )
+    return images
