@@ -23,6 +23,8 @@ MAX_RECORD_BYTES = 2**20
 MAX_SAMPLES_BYTES = 64 * 2**20
 MAX_SAMPLES = 1024
 MAX_PIXELS = 2**24
+# RuntimeError, too: encrypted files and unknown compression methods.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +158,7 @@ def _samples(path: Path, geometry: tuple[int, int, int]) -> NDArray[np.float32]:
     todo = "train again, or restore the file as it was"
     try:
         images = _load_images(data)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, *_ZIP_ERRORS) as error:
         raise RunRecordError(wanted, f"unreadable: {error}", todo) from error
     if images.dtype != np.float32 or images.shape[1:] != geometry or len(images) > MAX_SAMPLES:
         raise RunRecordError(wanted, f"{images.dtype} of shape {images.shape}", todo)

@@ -133,8 +133,9 @@ class OptimiserConfig(Section):
 
     Attributes:
         lr: Learning rate of θ and log β.
-        sensing_lr: Learning rate of φ, relative to ``lr``. The generator has to follow every
-            change of what it is measured with: noise in φ costs more than noise in θ.
+        sensing_lr: Learning rate of φ, relative to ``lr``. Less makes a plateau less noisy, as the
+            generator has to follow every change of what it is measured with, but finds good
+            measurements later.
         scale_lr: Learning rate of the quantisers' scales, relative to ``lr``: one scale moves a
             whole channel.
         betas: Adam's decay rates.

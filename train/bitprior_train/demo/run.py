@@ -21,8 +21,11 @@ from bitprior_train.evaluate import Evaluation, evaluate
 from bitprior_train.metrics import mean_of, psnr, ssim
 from bitprior_train.session import Request, resolve_config, train_run
 
-# The 32-bit prior is trained first; the others start from it.
 WIDTHS = (32, 4, 3, 2, 1)
+# One 32-bit prior is trained first; every width, 32 included, goes on from it for as long as the
+# others, so that no row of the table has had more training than another.
+BASE_STEPS = 2000
+STEPS = 1000
 SHOWN = 10
 RESTARTS = 4
 
@@ -52,7 +55,8 @@ def run_demo(folder: Path, seed: int, steps: int | None, command: str, say: Say)
     Args:
         folder: Made if missing; an earlier demo in it is replaced.
         seed: Seed of everything.
-        steps: Training steps of each prior; None: the preset's.
+        steps: Training steps of the common start, and of each width after it; None: BASE_STEPS
+            and STEPS.
         command: The command line, for the report.
         say: Told of each thing done, in one line.
     """
@@ -65,9 +69,12 @@ def run_demo(folder: Path, seed: int, steps: int | None, command: str, say: Say)
     images = data.images(data.test)
     bundles: dict[int, Path] = {}
     evaluations: dict[int, tuple[Model, Evaluation]] = {}
+    _train(runs / "base", 32, seed, steps or BASE_STEPS, None, say)
     for bits in WIDTHS:
-        start = None if bits == 32 else runs / "32bit"
-        bundles[bits] = _make_prior(folder, bits, seed, steps, start, say)
+        _train(runs / f"{bits}bit", bits, seed, steps or STEPS, runs / "base", say)
+        bundles[bits] = folder / f"digits-{bits}bit.bitprior"
+        exported = export_run(runs / f"{bits}bit", bundles[bits])
+        say(f"Exported {bundles[bits].name}: {exported.bundle_bytes:,} bytes")
         model = load(bundles[bits])
         _verify(model, bits, say)
         found = evaluate(model, images, seed=seed, restarts=RESTARTS)
@@ -82,18 +89,15 @@ def run_demo(folder: Path, seed: int, steps: int | None, command: str, say: Say)
     return DemoResult(report, path, bundles, time.perf_counter() - begin)
 
 
-def _make_prior(
-    folder: Path, bits: int, seed: int, steps: int | None, start: Path | None, say: Say
-) -> Path:
-    run, bundle = folder / "runs" / f"{bits}bit", folder / f"digits-{bits}bit.bitprior"
-    options: dict[str, dict[str, object]] = {"quantiser": {"bits": bits}, "run": {"seed": seed}}
-    if steps is not None:
-        options["optimiser"] = {"steps": steps}
+def _train(run: Path, bits: int, seed: int, steps: int, start: Path | None, say: Say) -> None:
+    options: dict[str, dict[str, object]] = {
+        "quantiser": {"bits": bits},
+        "optimiser": {"steps": steps},
+        "run": {"seed": seed},
+    }
     trained = train_run(Request("digits", run, options=options, init_from=start))
-    say(f"Trained the {bits}-bit prior: {trained.steps} steps in {trained.seconds:.1f} s")
-    exported = export_run(run, bundle)
-    say(f"Exported {bundle.name}: {exported.path.stat().st_size:,} bytes")
-    return bundle
+    what = "common start" if start is None else f"{bits}-bit prior"
+    say(f"Trained the {what}: {trained.steps} steps in {trained.seconds:.1f} s")
 
 
 def _verify(model: Model, bits: int, say: Say) -> None:
@@ -122,7 +126,9 @@ def _report(
         summary=(
             f"Handwritten digits of {images[0].size} pixels, each measured by only {measurements} "
             "numbers and recovered from them by searching the latent space of a small generator. "
-            "The generator's weights have 32, 4, 3, 2 or 1 bits; the recovery runs on numpy alone."
+            "The generator's weights have 32, 4, 3, 2 or 1 bits; the recovery runs on numpy alone. "
+            "For comparison: the mean training image, and the best approximation by as many "
+            "principal components as the latent has non-zeros, which sees the image itself."
         ),
         rows=rows,
         baselines=_baselines(data, images, sparsity or 0),
@@ -152,7 +158,7 @@ def _row(bits: int, model: Model, found: Evaluation) -> Row:
 def _baselines(data: Dataset, images: NDArray[np.float32], components: int) -> list[Baseline]:
     """The mean training image, and as many principal components as the latent has non-zeros."""
     linear = fit_principal_components(data.images(data.train), components)
-    counts = {"mean image": 0, f"PCA, {components} components of the image itself": components}
+    counts = {"mean image": 0, f"PCA ({components})": components}
     found = []
     for label, count in counts.items():
         approximated = linear.project(images, count)

@@ -28,8 +28,8 @@ def print_result(result: DemoResult, folder: str) -> None:
 
 def _table(result: DemoResult) -> Table:
     table = Table(title=f"Held-out digits recovered, {len(result.report.rows)} bit widths")
-    for column in ("prior", "PSNR, dB", "SSIM", "generator, bytes", "ratio", "bundle, bytes", "ms"):
-        table.add_column(column, justify="left" if column == "prior" else "right")
+    for column in ("prior", "PSNR, dB", "SSIM", "G, bytes", "ratio", "file, bytes", "ms"):
+        table.add_column(column, justify="left" if column == "prior" else "right", no_wrap=True)
     widest = max(result.report.rows, key=lambda row: row.bits)
     for row in result.report.rows:
         table.add_row(
