@@ -3,6 +3,7 @@
 import platform
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,7 +28,6 @@ class Evaluation:
         recovery: What was recovered from them.
         psnr: Per image, dB.
         ssim: Per image.
-        recovery_ms: Median wall time of recovering one image alone, ms.
     """
 
     images: NDArray[np.float32]
@@ -35,7 +35,6 @@ class Evaluation:
     recovery: Recovery
     psnr: NDArray[np.float64]
     ssim: NDArray[np.float64]
-    recovery_ms: float
 
     @property
     def mean_psnr(self) -> Mean:
@@ -55,7 +54,6 @@ class Evaluation:
             "psnr": asdict(self.mean_psnr),
             "ssim": asdict(self.mean_ssim),
             "measurement_loss": float(recovery.loss.mean()),
-            "recovery_ms": self.recovery_ms,
             "solver": recovery.solver,
             "steps": len(recovery.history) - 1,
             "engine": recovery.engine,
@@ -85,26 +83,39 @@ def evaluate(
         progress: Called with (step, steps).
 
     Returns:
-        Recovery, PSNR and SSIM of each image, and the time of one recovery.
+        Recovery, PSNR and SSIM of each image.
     """
     y = model.sense(images)
-    settings: dict[str, Any] = {"seed": seed, "restarts": restarts, "steps": steps}
-    recovery = model.recover(y, **settings, progress=progress)
+    recovery = model.recover(y, seed=seed, restarts=restarts, steps=steps, progress=progress)
     return Evaluation(
         images=images,
         measurements=y,
         recovery=recovery,
         psnr=psnr(recovery.image, images),
         ssim=ssim(recovery.image, images),
-        recovery_ms=_one_recovery_ms(model, y, settings),
     )
 
 
-def _one_recovery_ms(model: Model, y: NDArray[np.float32], settings: dict[str, Any]) -> float:
-    """Time single recoveries: a board recovers one frame after the other, not a batch."""
-    times = []
-    for index in range(min(TIMED_RECOVERIES, len(y))):
-        begin = time.perf_counter()
-        model.recover(y[index : index + 1], **settings)
-        times.append(time.perf_counter() - begin)
-    return 1e3 * statistics.median(times)
+def recovery_times(
+    models: Sequence[Model], evaluations: Sequence[Evaluation], **settings: Any
+) -> list[float]:
+    """Time recoveries of one image at a time: a board gets one frame after the other.
+
+    The models take turns, so that whatever else the machine does falls on all of them alike.
+
+    Args:
+        models: The models.
+        evaluations: What :func:`evaluate` found with each, for its measurements.
+        settings: Options of ``Model.recover``.
+
+    Returns:
+        Median wall time of each model, ms.
+    """
+    rounds = min([TIMED_RECOVERIES, *(len(found.images) for found in evaluations)])
+    times: list[list[float]] = [[] for _ in models]
+    for index in range(rounds):
+        for model, found, own in zip(models, evaluations, times, strict=True):
+            begin = time.perf_counter()
+            model.recover(found.measurements[index : index + 1], **settings)
+            own.append(1e3 * (time.perf_counter() - begin))
+    return [statistics.median(own) for own in times]

@@ -13,7 +13,7 @@ from bitprior_runtime.model import Model, load
 from bitprior_runtime.solvers import ProximalOptions, initial_latents
 from bitprior_train.baselines import fit_principal_components
 from bitprior_train.data import Dataset, load_dataset
-from bitprior_train.evaluate import evaluate
+from bitprior_train.evaluate import Evaluation, evaluate, recovery_times
 from bitprior_train.metrics import mean_of, psnr, ssim
 from bitprior_train.provenance import commit
 
@@ -55,9 +55,17 @@ def run_evaluation(question: Question, *, json_mode: bool) -> None:
         )
     models = [load(path) for path in question.bundles]
     data = _dataset(question, models)
-    rows = [
-        _row(path, model, data, question)
+    found = [
+        _evaluate(path, model, data, question)
         for path, model in zip(question.bundles, models, strict=True)
+    ]
+    settings = {"seed": question.seed, "restarts": question.restarts, "steps": question.steps}
+    times = recovery_times(models, found, **settings)
+    rows = [
+        {**_row(path, model, evaluation, data, question), "recovery_ms": milliseconds}
+        for path, model, evaluation, milliseconds in zip(
+            question.bundles, models, found, times, strict=True
+        )
     ]
     result = {
         "dataset": data.name,
@@ -93,17 +101,21 @@ def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
     return data
 
 
-def _row(path: Path, model: Model, data: Dataset, question: Question) -> dict[str, Any]:
-    images = data.images(data.test[: question.images])
+def _evaluate(path: Path, model: Model, data: Dataset, question: Question) -> Evaluation:
     with progress_bar(f"Recovering with {path.name}") as progress:
-        found = evaluate(
+        return evaluate(
             model,
-            images,
+            data.images(data.test[: question.images]),
             seed=question.seed,
             restarts=question.restarts,
             steps=question.steps,
             progress=progress,
         )
+
+
+def _row(
+    path: Path, model: Model, found: Evaluation, data: Dataset, question: Question
+) -> dict[str, Any]:
     info = model.info
     row = {
         "bundle": path.name,
