@@ -24,8 +24,7 @@ from bitprior_train.session import Request, resolve_config, train_run
 WIDTHS = (32, 4, 3, 2, 1)
 # One 32-bit prior is trained first; every width, 32 included, goes on from it for as long as the
 # others, so that no row of the table has had more training than another.
-BASE_STEPS = 2000
-STEPS = 1000
+START = "base"
 SHOWN = 10
 RESTARTS = 4
 
@@ -55,8 +54,7 @@ def run_demo(folder: Path, seed: int, steps: int | None, command: str, say: Say)
     Args:
         folder: Made if missing; an earlier demo in it is replaced.
         seed: Seed of everything.
-        steps: Training steps of the common start, and of each width after it; None: BASE_STEPS
-            and STEPS.
+        steps: Training steps of the common start, and of each width after it; None: the preset's.
         command: The command line, for the report.
         say: Told of each thing done, in one line.
     """
@@ -69,9 +67,9 @@ def run_demo(folder: Path, seed: int, steps: int | None, command: str, say: Say)
     images = data.images(data.test)
     bundles: dict[int, Path] = {}
     evaluations: dict[int, tuple[Model, Evaluation]] = {}
-    _train(runs / "base", 32, seed, steps or BASE_STEPS, None, say)
+    _train(runs / START, 32, seed, steps, None, say)
     for bits in WIDTHS:
-        _train(runs / f"{bits}bit", bits, seed, steps or STEPS, runs / "base", say)
+        _train(runs / f"{bits}bit", bits, seed, steps, runs / START, say)
         bundles[bits] = folder / f"digits-{bits}bit.bitprior"
         exported = export_run(runs / f"{bits}bit", bundles[bits])
         say(f"Exported {bundles[bits].name}: {exported.bundle_bytes:,} bytes")
@@ -91,12 +89,12 @@ def run_demo(folder: Path, seed: int, steps: int | None, command: str, say: Say)
     return DemoResult(report, path, bundles, time.perf_counter() - begin)
 
 
-def _train(run: Path, bits: int, seed: int, steps: int, start: Path | None, say: Say) -> None:
-    options: dict[str, dict[str, object]] = {
-        "quantiser": {"bits": bits},
-        "optimiser": {"steps": steps},
-        "run": {"seed": seed},
-    }
+def _train(
+    run: Path, bits: int, seed: int, steps: int | None, start: Path | None, say: Say
+) -> None:
+    options: dict[str, dict[str, object]] = {"quantiser": {"bits": bits}, "run": {"seed": seed}}
+    if steps is not None:
+        options["optimiser"] = {"steps": steps}
     trained = train_run(Request("digits", run, options=options, init_from=start))
     what = "common start" if start is None else f"{bits}-bit prior"
     say(f"Trained the {what}: {trained.steps} steps in {trained.seconds:.1f} s")
