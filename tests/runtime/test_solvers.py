@@ -99,6 +99,22 @@ def test_the_first_step_is_the_papers_equation():
     np.testing.assert_allclose(solution.history[:, 0], [2, (1.2 - 2) ** 2 + 8], rtol=1e-6)
 
 
+def test_a_row_that_has_settled_stops_and_the_others_go_on():
+    engine = linear_engine(np.eye(2))
+    y = np.array([[1, 1], [5, -5]], np.float32)
+    z0 = np.array([[1, 1], [0, 0]], np.float32)  # the first row starts at its answer
+    solution = proximal(engine, y, z0, ProximalOptions(60, 0.1, tolerance=0.3))
+    free = proximal(engine, y, z0, ProximalOptions(60, 0.1))
+    np.testing.assert_array_equal(solution.latent[0], [1, 1])
+    assert solution.history.shape == free.history.shape == (61, 2)
+    assert (solution.history[:, 0] == 0).all()
+    # f shrinks by 36 % a step, more than the tolerance: the second row never stops.
+    np.testing.assert_array_equal(solution.latent[1], free.latent[1])
+    loose = proximal(engine, y, z0, ProximalOptions(60, 0.1, tolerance=0.5))
+    np.testing.assert_allclose(loose.latent[1], [1, -1], rtol=1e-5)  # one step, then settled
+    assert (loose.history[1:, 1] == loose.history[1, 1]).all()
+
+
 def test_adam_takes_a_first_step_of_its_step_size():
     engine = linear_engine(np.diag([1.0, 2.0]))
     z0, y = np.zeros((1, 2), np.float32), np.array([[1, -1]], np.float32)
@@ -181,6 +197,7 @@ def test_batches_that_do_not_fit_are_refused():
         lambda: ProximalOptions(step_size=0.0),
         lambda: ProximalOptions(step_size=float("nan")),
         lambda: ProximalOptions(sparsity=0),
+        lambda: ProximalOptions(tolerance=1.0),
         lambda: AdamOptions(beta1=1.0),
         lambda: AdamOptions(sparsity=-1),
     ],

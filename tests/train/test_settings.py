@@ -30,8 +30,8 @@ def test_every_preset_is_valid_and_names_its_data(name: str) -> None:
     assert validate(read_preset(name)).data.name == name
 
 
-def test_presets_exist_for_mnist_and_digits() -> None:
-    assert preset_names() == ("digits", "mnist")
+def test_presets_exist_for_every_data_set() -> None:
+    assert preset_names() == ("cifar10", "digits", "mnist", "svhn")
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
@@ -140,7 +140,7 @@ def test_a_file_that_is_missing_or_no_toml_is_refused(tmp_path: Path) -> None:
 
 def test_differences_are_named() -> None:
     assert differences(digits(), digits()) == []
-    changed = digits("optimiser.lr=0.01", "quantiser.bits=2")
+    changed = digits("optimiser.lr=0.02", "quantiser.bits=2")
     assert differences(digits(), changed) == [
         "quantiser.bits",
         "quantiser.grid",

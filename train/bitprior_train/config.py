@@ -26,25 +26,39 @@ class DataConfig(Section):
         validation: Number of training images set aside for validation.
     """
 
-    name: Literal["mnist", "digits"]
+    name: Literal["mnist", "digits", "cifar10", "svhn"]
     split_seed: Annotated[int, Field(ge=0)] = 0
     validation: Positive = 1000
 
 
 class ModelConfig(Section):
-    """The generator G and the sensing network A: perceptrons with LeakyReLU(0.2).
+    """The generator G and the sensing network A.
 
     Attributes:
+        generator: ``mlp``: perceptron with LeakyReLU(0.2); ``dcgan``: transposed convolutions,
+            for images of 32 x 32 pixels.
+        sensing: ``mlp``, as above; ``conv``: 7 convolutions and a linear layer.
         latent: k, length of z.
-        hidden: Widths of the generator's hidden layers.
-        sensing_hidden: Widths of the sensing network's hidden layers.
+        hidden: Widths of an ``mlp`` generator's hidden layers.
+        filters: Channels before the last layer of a ``dcgan``; the others have 2 and 4 times as
+            many. 64 is the size in the literature.
+        sensing_hidden: Widths of an ``mlp`` sensing network's hidden layers.
+        sensing_width: Factor on the channels of a ``conv`` sensing network; 1 is the size in the
+            literature.
+        spectral_norm: Whether a ``conv`` sensing network's weights are divided by their largest
+            singular values.
         measurements: m, length of y.
         sparsity: s, non-zeros of z that P_s keeps; s = k keeps all.
     """
 
+    generator: Literal["mlp", "dcgan"] = "mlp"
+    sensing: Literal["mlp", "conv"] = "mlp"
     latent: Positive = 100
     hidden: Widths = (500, 500)
+    filters: Positive = 32
     sensing_hidden: Widths = (500, 500)
+    sensing_width: Ratio = 0.25
+    spectral_norm: bool = True
     measurements: Positive = 100
     sparsity: Positive = 50
 

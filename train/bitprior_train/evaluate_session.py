@@ -139,7 +139,7 @@ def _parity(model: Model, question: Question, data: Dataset) -> dict[str, Any]:
     solver = model.bundle.manifest.solver
     options = ProximalOptions(question.steps or solver.steps, solver.step_size, solver.sparsity)
     z0 = initial_latents(len(images), model.bundle.manifest.latent, question.seed)[0]
-    return asdict(compare_with_torch(model.engine(), question.reference, images, z0, options))
+    return asdict(compare_with_torch(model, question.reference, images, z0, options))
 
 
 def _baselines(data: Dataset, question: Question) -> list[dict[str, Any]]:
@@ -166,13 +166,16 @@ def _text(result: dict[str, Any]) -> str:
         ran = f"a recovery ({row['engine']}/{row['kernel']})"
         lines.append(f"  {row['bundle']}: {quality}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
         if "torch" in row:
-            torch = row["torch"]
-            lines.append(
-                f"    torch, same y and z0: {torch['psnr_torch']:.3f} dB against "
-                f"{torch['psnr_runtime']:.3f}; gradients differ by {torch['gradient']:.1e}, "
-                f"{torch['steps']}-step traces by {torch['trace']:.1e} (relative)"
-            )
+            lines.append(_parity_line(row["torch"]))
     for row in result["baselines"]:
         quality = f"PSNR {row['psnr']['mean']:.2f} dB, SSIM {row['ssim']['mean']:.4f}"
         lines.append(f"  {row['name']} (sees the image itself): {quality}")
     return "\n".join(lines)
+
+
+def _parity_line(torch: dict[str, Any]) -> str:
+    quality = f"{torch['psnr_torch']:.3f} dB against {torch['psnr_runtime']:.3f}"
+    share = f"{torch['trace_rows']:.1%} of {torch['steps']}-step traces agree within 1e-3"
+    exact = f"all of them within {torch['trace_float64']:.0e} in float64"
+    gradient = f"gradients differ by {torch['gradient']:.1e}"
+    return f"    torch, same y and z0: {quality}; {gradient}; {share}, {exact}"

@@ -60,8 +60,9 @@ def write_networks(folder: Path, config: TrainConfig, data: Dataset, learner: Le
         output_name="x",
         metadata=shared | quantised,
     )
+    _, sensing = learner.plain_networks()  # without spectral norms: the weights they give
     write_qonnx(
-        learner.sensing,
+        sensing,
         x,
         folder / "sensing.onnx",
         name="sensing",

@@ -1,23 +1,31 @@
 """What training changes: θ, φ and log β with their two Adams, and one step of all of them."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from bitprior_runtime.errors import UsageError
 from bitprior_train.algorithm import Losses, Network, gradients, losses
+from bitprior_train.architectures import make_generator, make_sensing, twin
+from bitprior_train.batch_statistics import has_statistics, update_statistics
 from bitprior_train.config import OptimiserConfig, TrainConfig
-from bitprior_train.generators import MLPGenerator
+from bitprior_train.conv_sensing import normalise_spectrally, plain_parameters
 from bitprior_train.initialisation import initialise
-from bitprior_train.quantisers import linear_factory, quantised_parameters
-from bitprior_train.sensing import MLPSensing
+from bitprior_train.quantisers import quantised_parameters
 
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 class Learner:
     """Generator, sensing network, step size and their optimisers.
+
+    Batch norms use their running statistics in the unrolled steps, too, and see the batch's last
+    latents z_T once a step. So the G that is trained is the G that recovers: with statistics of
+    the batch, G would not notice the growth of z from |z0| = 1 to z_T, the gradient of one image
+    would depend on the others in its batch, and a recovery of one image would be another function.
 
     Args:
         config: The run. Weights are drawn from ``config.run.seed``.
@@ -32,16 +40,22 @@ class Learner:
     def __init__(self, config: TrainConfig, geometry: tuple[int, int, int]) -> None:
         self.config = config
         model = config.model
-        self.generator = MLPGenerator(
-            model.latent, model.hidden, geometry, linear_factory(config.quantiser)
-        )
-        self.sensing = MLPSensing(geometry, model.sensing_hidden, model.measurements)
+        self.generator = make_generator(model, geometry, config.quantiser)
+        self.sensing = make_sensing(model, geometry)
         random = torch.Generator().manual_seed(config.run.seed)
         for network in (self.generator, self.sensing):
             initialise(network, random)
+        if model.sensing == "conv" and model.spectral_norm:
+            with torch.random.fork_rng(devices=()):
+                torch.manual_seed(config.run.seed)
+                normalise_spectrally(self.sensing)
+        self.sensing.eval()  # spectral norms change in training steps alone
         self.log_beta = nn.Parameter(torch.tensor(math.log(config.inner.step_size)))
-        with torch.device("meta"):  # the same network without weights: called with θ_Q
-            self._twin = MLPGenerator(model.latent, model.hidden, geometry)
+        # The same networks without weights: called with θ_Q and with plain φ.
+        self._twin = twin(make_generator(model, geometry))
+        self._sensing_twin = twin(make_sensing(model, geometry))
+        self._normalises = has_statistics(self._twin)
+        self._geometry = geometry
         self._make_optimisers()
 
     def _make_optimisers(self) -> None:
@@ -64,17 +78,24 @@ class Learner:
         )
 
     def theta_q(self) -> dict[str, Tensor]:
-        """Return θ_Q = Q_b(θ), with graph."""
+        """Return θ_Q = Q_b(θ), with graph, and the statistics of batch norms."""
         return quantised_parameters(self.generator)
 
     def network(self, theta_q: dict[str, Tensor]) -> Network:
         """Return G as a function of z alone, with the weights ``theta_q``."""
+        return partial(_call, self._twin, theta_q)
 
-        def generate(z: Tensor) -> Tensor:
-            x: Tensor = functional_call(self._twin, theta_q, (z,))
-            return x
-
-        return generate
+    def plain_networks(self) -> tuple[nn.Module, nn.Module]:
+        """Return copies of G with weights θ_Q and of A, of torch's own layers, in eval mode."""
+        model = self.config.model
+        generator = make_generator(model, self._geometry)
+        generator.load_state_dict(self.theta_q())
+        sensing = make_sensing(model, self._geometry)
+        sensing.load_state_dict(plain_parameters(self.sensing))
+        return (
+            generator.requires_grad_(False).eval(),
+            sensing.requires_grad_(False).eval(),
+        )
 
     @property
     def beta(self) -> float:
@@ -84,9 +105,14 @@ class Learner:
     def step(self, x: Tensor, z0: Tensor, step: int) -> Losses:
         """Take training step number ``step`` (from 0) on images x [B, C, H, W] in [0, 1]."""
         config = self.config
+        theta_q = self.theta_q()
+        if step == 0:
+            self._see(theta_q, z0)
+        last = _LastInput(self.network(theta_q))
+        plain_phi = plain_parameters(self.sensing, iterate=True)
         loss = losses(
-            self.network(self.theta_q()),
-            self.sensing,
+            last,
+            partial(_call, self._sensing_twin, plain_phi),
             x,
             z0,
             self.log_beta,
@@ -100,12 +126,18 @@ class Learner:
         ):
             for parameter, grad in zip(parameters, grads, strict=True):
                 parameter.grad = grad
+        self._see(theta_q, last.value)
         rate = learning_rate(config.optimiser, step)
         for adam in (self._adam_theta, self._adam_phi):
             for group in adam.param_groups:
                 group["lr"] = rate * group["relative"]
             adam.step()
         return loss
+
+    def _see(self, theta_q: dict[str, Tensor], z: Tensor) -> None:
+        """Let the generator's batch norms see latents."""
+        if self._normalises:
+            update_statistics(self.generator, self._twin, theta_q, z)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything a step depends on, by name."""
@@ -127,8 +159,28 @@ class Learner:
                     adam.state[parameter] = {m: tensors[f"adam.{name}.{m}"] for m in _MOMENTS}
 
     def start_from(self, tensors: dict[str, Tensor]) -> None:
-        """Take over the weights and the step size of another run, of any bit width."""
+        """Take over the weights and the step size of another run, of any bit width.
+
+        Raises:
+            UsageError: Its networks have other shapes.
+        """
+        self._check_shapes(tensors)
         self._load_networks(tensors, strict=False)
+
+    def _check_shapes(self, tensors: dict[str, Tensor]) -> None:
+        own = {f"generator.{n}": t for n, t in self.generator.state_dict().items()}
+        own |= {f"sensing.{n}": t for n, t in self.sensing.state_dict().items()}
+        for name, tensor in own.items():
+            # A quantiser's scale is this run's alone.
+            if "weight_quant" in name:
+                continue
+            if name not in tensors or tensors[name].shape != tensor.shape:
+                found = f"shape {tuple(tensors[name].shape)}" if name in tensors else "none"
+                raise UsageError(
+                    f"a run to start from with {name} of shape {tuple(tensor.shape)}",
+                    found,
+                    "choose another run, or set the keys of [model] alike",
+                )
 
     def _load_networks(self, tensors: dict[str, Tensor], *, strict: bool) -> None:
         for prefix, network in (("generator.", self.generator), ("sensing.", self.sensing)):
@@ -143,6 +195,23 @@ class Learner:
 
     def _optimised(self) -> list[tuple[torch.optim.Adam, dict[str, nn.Parameter]]]:
         return [(self._adam_theta, self._theta), (self._adam_phi, self._phi)]
+
+
+class _LastInput:
+    """G, remembering the latents of its last call."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.value = torch.empty(0)
+
+    def __call__(self, z: Tensor) -> Tensor:
+        self.value = z.detach()
+        return self._network(z)
+
+
+def _call(network: nn.Module, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
+    output: Tensor = functional_call(network, parameters, (inputs,))
+    return output
 
 
 def learning_rate(config: OptimiserConfig, step: int) -> float:

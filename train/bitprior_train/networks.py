@@ -6,7 +6,6 @@ from pathlib import Path
 from torch import nn
 
 from bitprior_train.checkpoint import load_checkpoint
-from bitprior_train.generators import MLPGenerator
 from bitprior_train.learner import Learner
 from bitprior_train.settings import read_table, validate
 
@@ -39,10 +38,5 @@ def load_networks(run: Path) -> Networks:
     geometry = (channels, height, width)
     learner = Learner(config, geometry)
     learner.load(tensors)
-    generator = MLPGenerator(config.model.latent, config.model.hidden, geometry)
-    generator.load_state_dict(learner.theta_q())
-    return Networks(
-        generator.requires_grad_(False).eval(),
-        learner.sensing.requires_grad_(False).eval(),
-        learner.beta,
-    )
+    generator, sensing = learner.plain_networks()
+    return Networks(generator, sensing, learner.beta)

@@ -12,12 +12,13 @@ from brevitas.inject.enum import (
     ScalingPerOutputType,
     StatsOp,
 )
-from brevitas.nn import QuantLinear
+from brevitas.nn import QuantConvTranspose2d, QuantLinear
 from brevitas.quant.scaled_int import Int8WeightPerChannelFloatMSE, Int8WeightPerTensorFloatMSE
 from brevitas.quant.solver import WeightQuantSolver
 from torch import Tensor, nn
 
 from bitprior_train.config import QuantiserConfig
+from bitprior_train.dcgan import ConvTransposeFactory, conv_transpose
 from bitprior_train.generators import LinearFactory
 
 
@@ -72,8 +73,23 @@ def linear_factory(config: QuantiserConfig) -> LinearFactory:
     return linear
 
 
+def conv_transpose_factory(config: QuantiserConfig) -> ConvTransposeFactory:
+    """Return what makes a generator's transposed convolutions; scales go along weight axis 1."""
+    if config.bits == 32:
+        return conv_transpose
+    quantiser = weight_quantiser(config)
+
+    def layer(inputs: int, outputs: int, kernel: int, stride: int, pad: int) -> nn.Module:
+        made = QuantConvTranspose2d(
+            inputs, outputs, kernel, stride, pad, bias=False, weight_quant=quantiser
+        )
+        return cast(nn.Module, made)
+
+    return layer
+
+
 def quantised_parameters(generator: nn.Module) -> dict[str, Tensor]:
-    """θ_Q = Q_b(θ): the generator's weights quantised, its biases as they are.
+    """θ_Q = Q_b(θ): the generator's weights quantised; biases and batch norms as they are.
 
     Differentiable with respect to the float weights (straight-through) and learned scales. The
     names are those of the same network made of torch's own layers, to be called with them by
@@ -81,13 +97,15 @@ def quantised_parameters(generator: nn.Module) -> dict[str, Tensor]:
     """
     theta_q: dict[str, Tensor] = {}
     for name, layer in generator.named_modules():
-        if isinstance(layer, QuantLinear):
-            theta_q[f"{name}.weight"] = layer.quant_weight().value
-        elif isinstance(layer, nn.Linear):
-            theta_q[f"{name}.weight"] = layer.weight
+        if isinstance(layer, QuantLinear | QuantConvTranspose2d):
+            own = {"weight": layer.quant_weight().value, "bias": layer.bias}
+        elif isinstance(layer, nn.Linear | nn.ConvTranspose2d):
+            own = {"weight": layer.weight, "bias": layer.bias}
+        elif isinstance(layer, nn.BatchNorm2d):
+            own = dict(layer.named_parameters()) | dict(layer.named_buffers())
         else:
             continue
-        theta_q[f"{name}.bias"] = layer.bias
+        theta_q |= {f"{name}.{key}": value for key, value in own.items() if value is not None}
     return theta_q
 
 
@@ -96,5 +114,5 @@ def zero_fractions(theta_q: dict[str, Tensor]) -> dict[str, float]:
     return {
         name: float((w == 0).to(torch.float32).mean())
         for name, w in theta_q.items()
-        if name.endswith(".weight")
+        if name.endswith(".weight") and w.ndim > 1  # those of one axis are batch norms'
     }

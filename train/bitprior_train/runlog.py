@@ -36,7 +36,6 @@ class RunLog:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.description}"),
                 console=Console(stderr=True),
             )
             self._task = self._progress.add_task("", total=total, completed=start)
@@ -69,10 +68,12 @@ class RunLog:
         """Say that ``step`` steps are done; ``text`` is worth a line of its own."""
         if self._progress:
             self._progress.update(self._task, completed=step)
-            if text:
-                self._progress.update(self._task, description=text)
-        elif text:
-            print(f"step {step}/{self._total}: {text}", file=sys.stderr, flush=True)
+        if text:
+            line = f"step {step}/{self._total}: {text}"
+            if self._progress:
+                self._progress.console.print(line, highlight=False)
+            else:
+                print(line, file=sys.stderr, flush=True)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bitprior_export.errors import MalformedOnnxError, QuantiserError
+from bitprior_export.qonnx import batch_norm
 from bitprior_export.qonnx.quantisers import is_quantiser, quantise
 from bitprior_runtime.errors import ProgramError
 from bitprior_runtime.ops import OPS, Operand
@@ -28,6 +29,7 @@ class ProgramBuilder:
     Args:
         names: Program names that some tensors of the graph must get.
         batch: Batch size the graph is fixed to, or None.
+        reads: How often each tensor of the graph is read; its output counts as read.
 
     Attributes:
         nodes: The nodes so far.
@@ -35,12 +37,16 @@ class ProgramBuilder:
         offenders: What no program can hold, one line for each node.
     """
 
-    def __init__(self, names: Mapping[str, str], batch: int | None) -> None:
+    def __init__(
+        self, names: Mapping[str, str], batch: int | None, reads: Mapping[str, int]
+    ) -> None:
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self.offenders: list[str] = []
         self._batch = batch
+        self._reads = reads
         self._names = dict(names)
+        self._added: set[str] = set()
         self._constants: dict[str, NDArray[Any]] = {}
         self._quantised: dict[str, QuantisedTensor] = {}
         # None: written by a node that does not fit, so that what follows cannot be checked.
@@ -68,6 +74,8 @@ class ProgramBuilder:
                 self._constants[node.output[0]] = _constant(node)
             elif node.op_type == "Identity" and node.input[0] in self._constants:
                 self._constants[node.output[0]] = self._constants[node.input[0]]
+            elif node.op_type == batch_norm.OP and node.domain in _STANDARD:
+                self._add_batch_norm(node)
             else:
                 self._add_op(node)
         except (_UnfitError, ProgramError, QuantiserError) as error:
@@ -115,6 +123,49 @@ class ProgramBuilder:
         self._shapes[node.output[0]] = shape
         self.nodes.append(plain)
         self._keep(inputs)
+
+    def _add_batch_norm(self, node: NodeProto) -> None:
+        """Fold a BatchNormalization into the layer before it, or add it as Mul and Add."""
+        affine = batch_norm.read_affine(node, self._constants)
+        source, output = node.input[0], node.output[0]
+        if self._shapes.get(source, ()) is None:
+            self._shapes[output] = None
+            return
+        shape = self._operand(source).shape
+        if source not in self._shapes or shape[0] != len(affine.factor):
+            raise _UnfitError(f"{len(affine.factor)} channels on {source!a} of shape {shape}")
+        if not self._fold(source, output, affine):
+            product = self._fresh(f"{self._name(output)}.scaled")
+            names = [self._fresh(f"{self._name(output)}.{part}") for part in ("factor", "shift")]
+            self.tensors |= dict(zip(names, affine.constants(len(shape)), strict=True))
+            self.nodes += [
+                Node("Mul", (self._name(source), names[0]), product),
+                Node("Add", (product, names[1]), self._name(output)),
+            ]
+        self._shapes[output] = shape
+
+    def _fold(self, source: str, output: str, affine: batch_norm.Affine) -> bool:
+        """Fold an affine map of ``source`` into the layer that writes it, if only it reads that."""
+        written = self._name(source)
+        index = next((i for i, n in enumerate(self.nodes) if n.output == written), None)
+        if index is None or self._reads[source] != 1:
+            return False
+        layer = self.nodes[index]
+        if layer.op == "MatMul" and len(self._operand(source).shape) != 1:
+            return False  # its columns are not the channels
+        origins = {name: origin for origin, name in self._names.items()}
+        if len(layer.inputs) < 2 or self._reads.get(origins.get(layer.inputs[1], ""), 0) != 1:
+            return False
+        bias = self._fresh(f"{self._name(output)}.shift")
+        folded = batch_norm.fold(layer, self.tensors, affine, bias, self._name(output))
+        if folded is None:
+            return False
+        self.nodes[index], self.tensors[layer.inputs[1]], self.tensors[bias] = folded
+        for name in layer.inputs[2:]:
+            if not any(name in node.inputs for node in self.nodes):
+                del self.tensors[name]
+        del self._shapes[source]
+        return True
 
     def _check_kernel(self, inputs: list[str], kernel: Attribute) -> None:
         if len(inputs) < 2 or self._operand(inputs[1]).shape[2:] != kernel:
@@ -166,11 +217,17 @@ class ProgramBuilder:
             self._names[name] = self._claim(name)
         return self._names[name]
 
+    def _fresh(self, wish: str) -> str:
+        """Return a program name for a tensor that the graph has not."""
+        name = self._claim(wish)
+        self._added.add(name)
+        return name
+
     def _claim(self, name: str) -> str:
         """Return ``name`` with only the characters of a bundle's names, not taken yet."""
         segments = [_FORBIDDEN.sub("_", part).lstrip(".:+-") for part in name.split("/")]
         wish = "/".join(part for part in segments if part)[:_MAX_NAME] or "tensor"
-        taken = set(self._names.values())
+        taken = self._added.union(self._names.values())
         return next(
             candidate
             for candidate in (wish, *(f"{wish}_{count}" for count in range(2, len(taken) + 3)))

@@ -107,6 +107,8 @@ def _constant_name(node: NodeProto, stem: str, index: int) -> str:
         return stem + ("", ".scale", ".zero_point", ".bit_width")[index]
     if node.op_type in ("Gemm", "MatMul", "Conv", "ConvTranspose"):
         return stem + (".data", ".weight", ".bias")[index]
+    if node.op_type == "BatchNormalization":
+        return stem + (".data", ".weight", ".bias", ".running_mean", ".running_var")[index]
     return f"{stem}.shape" if node.op_type == "Reshape" else f"{stem}.constant"
 
 

@@ -1,6 +1,7 @@
 """Read a QONNX file into a program: the only door into export. Needs no torch."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,7 +22,9 @@ def read_program(
     """Read a cleaned QONNX or float ONNX file.
 
     Weights behind Quant or BipolarQuant nodes become integer codes that give back the node's
-    output exactly; other constants stay float32. The batch axis is free in the program, whatever
+    output exactly; other constants stay float32. A BatchNormalization is folded into the layer
+    before it where possible: its scales and bias change, its codes do not, but for their sign. The
+    batch axis is free in the program, whatever
     the file says.
 
     Args:
@@ -61,7 +64,9 @@ def translate(model: ModelProto, name: str, input_name: str, output_name: str) -
         found = [value.name for value in model.graph.output]
         raise _interface("one output", f"{len(found)}: {found[:5]!a}")
     target = model.graph.output[0].name
-    builder = ProgramBuilder({source: input_name, target: output_name}, batch)
+    reads = Counter(name for node in model.graph.node for name in node.input)
+    reads[target] += 1
+    builder = ProgramBuilder({source: input_name, target: output_name}, batch, reads)
     builder.add_input(source, shape)
     for tensor in model.graph.initializer:
         builder.add_constant(tensor)

@@ -51,7 +51,8 @@ def load_dataset(name: str, split_seed: int, validation: int) -> Dataset:
     """Load a data set and split it.
 
     Args:
-        name: ``mnist`` (from ``BITPRIOR_DATA``) or ``digits`` (inside scikit-learn).
+        name: ``mnist``, ``cifar10``, ``svhn`` (from ``BITPRIOR_DATA``) or ``digits`` (inside
+            scikit-learn).
         split_seed: Seed of the split.
         validation: Number of images set aside for validation.
 

@@ -11,7 +11,11 @@ from bitprior_runtime.errors import MissingFileError
 
 VARIABLE = "BITPRIOR_DATA"
 LAYOUT = "uint8 arrays train_x and test_x, [N, H, W] or [N, H, W, C], in a NumPy archive"
-LICENCES = {"mnist": "MNIST, Y. LeCun, C. Cortes, C. Burges; commonly stated as CC BY-SA 3.0"}
+LICENCES = {
+    "mnist": "MNIST, Y. LeCun, C. Cortes, C. Burges; commonly stated as CC BY-SA 3.0",
+    "cifar10": "CIFAR-10, A. Krizhevsky, 2009; no explicit licence, used for research",
+    "svhn": "SVHN, Y. Netzer et al., 2011; non-commercial use only",
+}
 
 
 def archive_path(name: str) -> Path:
