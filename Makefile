@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test test-slow lint format bench clean
+.PHONY: setup demo test lint format bench clean
 
 setup: $(STAMP)
 
@@ -21,9 +21,6 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
-
-test-slow: $(STAMP)
-	$(BIN)/pytest -m slow
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
