@@ -41,15 +41,3 @@ def test_the_gradient_is_that_of_central_differences(tmp_path, bits):
     second = translated(sensed, tmp_path / "s.onnx", "sensing").program
     y = sensed(images(2)).detach().numpy()
     assert check_gradient(first, second, latents(2).numpy(), y) < 1e-5
-
-
-@pytest.mark.parametrize(("bits", "most"), [(1, 0.2), (4, 0.6)])
-def test_transposed_convolutions_stay_low_bit_on_disk(tmp_path, bits, most):
-    program = translated(generator(bits), tmp_path / "g.onnx", "generator").program
-    sensed = translated(sensing(), tmp_path / "s.onnx", "sensing").program
-    floats = translated(generator(32), tmp_path / "f.onnx", "generator").program
-    weights = sum(t.codes.size for t in program.tensors.values() if t.bits == bits)
-    saved = build_gradient(floats, sensed, {}).ByteSize()
-    saved -= build_gradient(program, sensed, {}).ByteSize()
-    overhead = 6000  # nodes that unpack, scales
-    assert saved > (4 - most) * weights - overhead

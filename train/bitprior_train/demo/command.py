@@ -14,7 +14,7 @@ from bitprior_runtime.files import check_folder
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the bundles and the report.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of everything.", min=0)] = 0,
-    steps: Annotated[int | None, typer.Option(help="Training steps of each stage.", min=1)] = None,
+    steps: Annotated[int, typer.Option(help="Training steps of each stage.", min=1)] = 750,
     json: JsonFlag = False,
 ) -> None:
     """Train 1-, 2-, 3-, 4- and 32-bit priors on handwritten digits and recover test images."""

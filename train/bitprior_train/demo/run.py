@@ -48,13 +48,13 @@ class DemoResult:
     seconds: float
 
 
-def run_demo(folder: Path, seed: int, steps: int | None, command: str, say: Say) -> DemoResult:
+def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> DemoResult:
     """Run the demo into a folder: runs/, a bundle a bit width, measurements.npy, report.html.
 
     Args:
         folder: Made if missing; an earlier demo in it is replaced.
         seed: Seed of everything.
-        steps: Training steps of the common start, and of each width after it; None: the preset's.
+        steps: Training steps of the common start, and of each width after it.
         command: The command line, for the report.
         say: Told of each thing done, in one line.
     """
@@ -89,12 +89,12 @@ def run_demo(folder: Path, seed: int, steps: int | None, command: str, say: Say)
     return DemoResult(report, path, bundles, time.perf_counter() - begin)
 
 
-def _train(
-    run: Path, bits: int, seed: int, steps: int | None, start: Path | None, say: Say
-) -> None:
-    options: dict[str, dict[str, object]] = {"quantiser": {"bits": bits}, "run": {"seed": seed}}
-    if steps is not None:
-        options["optimiser"] = {"steps": steps}
+def _train(run: Path, bits: int, seed: int, steps: int, start: Path | None, say: Say) -> None:
+    options: dict[str, dict[str, object]] = {
+        "quantiser": {"bits": bits},
+        "optimiser": {"steps": steps},
+        "run": {"seed": seed},
+    }
     trained = train_run(Request("digits", run, options=options, init_from=start))
     what = "common start" if start is None else f"{bits}-bit prior"
     say(f"Trained the {what}: {trained.steps} steps in {trained.seconds:.1f} s")
