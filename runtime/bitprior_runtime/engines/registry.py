@@ -1,0 +1,121 @@
+"""The engines a model can run on: each is one class, and one line of ``KINDS``."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.engines.base import Engine
+from bitprior_runtime.engines.float_engine import FloatEngine
+from bitprior_runtime.engines.onnx_engine import OnnxEngine
+from bitprior_runtime.errors import BitpriorError, UsageError
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class EngineContext:
+    """What an engine is made from.
+
+    Attributes:
+        bundle: The model.
+        path: The file it was read from; ONNX files lie beside it. None for a bundle in memory.
+        threads: Threads an engine may use; None leaves it to the engine.
+        onnx_folder: Folder of the ONNX files; None for the one beside the bundle.
+    """
+
+    bundle: Bundle
+    path: Path | None = None
+    threads: int | None = None
+    onnx_folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """One arithmetic on one set of kernels.
+
+    Attributes:
+        engine: Name of the arithmetic.
+        kernel: Name of the kernels.
+        make: Makes the engine, or raises a BitpriorError that says what is missing.
+    """
+
+    engine: str
+    kernel: str
+    make: Callable[[EngineContext], Engine]
+
+
+def _float_numpy(context: EngineContext) -> Engine:
+    return FloatEngine(context.bundle.generator, context.bundle.sensing)
+
+
+def _onnx(context: EngineContext) -> Engine:
+    return OnnxEngine(context.bundle, onnx_folder(context), context.threads)
+
+
+# For each engine the kernels in order of preference: the first that can be made is taken.
+KINDS: tuple[EngineKind, ...] = (
+    EngineKind("float", "numpy", _float_numpy),
+    EngineKind("onnx", "onnxruntime", _onnx),
+)
+
+
+def engine_names() -> tuple[str, ...]:
+    """Return the names of all engines."""
+    return tuple(dict.fromkeys(kind.engine for kind in KINDS))
+
+
+def kernel_names() -> tuple[str, ...]:
+    """Return the names of all kernels."""
+    return tuple(dict.fromkeys(kind.kernel for kind in KINDS))
+
+
+def onnx_folder(context: EngineContext) -> Path | None:
+    """Return the folder of the ONNX files: the one that was named, or ``<stem>-onnx``."""
+    if context.onnx_folder is not None or context.path is None:
+        return context.onnx_folder
+    stem, _ = os.path.splitext(context.path.name)
+    return context.path.with_name(f"{stem}-onnx")
+
+
+def make_engine(context: EngineContext, engine: str, kernel: str = AUTO) -> Engine:
+    """Make an engine.
+
+    Args:
+        context: What it is made from.
+        engine: Name of the arithmetic.
+        kernel: Name of the kernels; ``auto`` takes the first of the engine's that works here.
+
+    Raises:
+        UsageError: Unknown names, or kernels this engine does not have.
+        BitpriorError: It cannot run here; the message says what is missing.
+    """
+    kinds = candidates(engine, kernel)
+    for kind in kinds[:-1]:
+        try:
+            return kind.make(context)
+        except BitpriorError:
+            continue  # the next kernels do the same, slower
+    return kinds[-1].make(context)
+
+
+def candidates(engine: str, kernel: str) -> list[EngineKind]:
+    """Return the kinds a choice of names leaves; ``auto`` stands for any.
+
+    Raises:
+        UsageError: None is left.
+    """
+    for what, name, known in (
+        ("an engine", engine, engine_names()),
+        ("a kernel", kernel, kernel_names()),
+    ):
+        if name not in (AUTO, *known):
+            raise UsageError(f"{what} among: {', '.join((AUTO, *known))}", repr(name), "choose one")
+    kinds = [
+        kind for kind in KINDS if engine in (AUTO, kind.engine) and kernel in (AUTO, kind.kernel)
+    ]
+    if not kinds:
+        offered = ", ".join(kind.kernel for kind in KINDS if kind.engine == engine)
+        raise UsageError(f"kernels of the engine {engine!r}: {offered}", repr(kernel), "choose one")
+    return kinds
