@@ -1,13 +1,17 @@
 """A loaded prior: sense, generate, recover, verify."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import Bundle, read_bundle
-from bitprior_runtime.engines import Engine, FloatEngine
+from bitprior_runtime.engines import Engine
+from bitprior_runtime.engines.registry import AUTO, EngineContext, make_engine
+from bitprior_runtime.engines.selection import Choice, choose_engine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
@@ -16,8 +20,6 @@ from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, Solve, rec
 from bitprior_runtime.solvers import AdamOptions, Progress, ProximalOptions, adam, proximal
 from bitprior_runtime.solvers.solution import check_range
 
-ENGINES = ("float",)
-KERNELS = ("numpy",)
 SOLVERS = ("proximal", "adam")
 
 
@@ -35,7 +37,7 @@ def load(path: str | os.PathLike[str]) -> "Model":
         BundleError: Not a whole, unchanged bundle of a known format; the subclass says why.
     """
     bundle = read_bundle(path)
-    return Model(bundle, os.stat(path).st_size)
+    return Model(bundle, os.stat(path).st_size, Path(path))
 
 
 class Model:
@@ -44,12 +46,14 @@ class Model:
     Args:
         bundle: What :func:`load` read.
         file_bytes: Size of the file it was read from.
+        path: That file; the onnx engine looks for its files beside it.
     """
 
-    def __init__(self, bundle: Bundle, file_bytes: int) -> None:
+    def __init__(self, bundle: Bundle, file_bytes: int, path: Path | None = None) -> None:
         self.bundle = bundle
         self._file_bytes = file_bytes
-        self._engines: dict[tuple[str, str], Engine] = {}
+        self._context = EngineContext(bundle, path)
+        self._engines: dict[tuple[str, str, int | None], Engine] = {}
 
     @property
     def geometry(self) -> tuple[int, int, int]:
@@ -65,18 +69,39 @@ class Model:
         """Return the same as :attr:`info` as text for people."""
         return as_text(self.bundle, self._file_bytes)
 
-    def engine(self, engine: str = "float", kernel: str = "numpy") -> Engine:
+    def engine(
+        self, engine: str = "float", kernel: str = AUTO, threads: int | None = None
+    ) -> Engine:
         """Return an engine over this model's programs, made on first use.
+
+        Args:
+            engine: ``float``, ``integer``, ``onnx`` or ``onnx-training``.
+            kernel: ``numpy`` or ``native``; ``auto``: native where it works.
+            threads: Threads it may use; None leaves it to the engine.
 
         Raises:
             UsageError: Unknown engine or kernel.
+            BitpriorError: The engine cannot run here; the message says what is missing.
         """
-        _check_name("engine", engine, ENGINES)
-        _check_name("kernel", kernel, KERNELS)
-        key = (engine, kernel)
+        key = (engine, kernel, threads)
         if key not in self._engines:
-            self._engines[key] = FloatEngine(self.bundle.generator, self.bundle.sensing)
+            self._engines[key] = make_engine(replace(self._context, threads=threads), *key[:2])
         return self._engines[key]
+
+    def choose(self, rows: int = 1, kernel: str = AUTO, threads: int | None = None) -> Choice:
+        """Measure every engine that works here and return the fastest, and why.
+
+        Args:
+            rows: Measurements times restarts of the recovery to come.
+            kernel: Only engines on these kernels; ``auto`` for any.
+            threads: Threads an engine may use; None leaves it to the engine.
+        """
+        return choose_engine(replace(self._context, threads=threads), rows, kernel=kernel)
+
+    @property
+    def _reference(self) -> Engine:
+        """The float engine on numpy: the definition, and there on every machine."""
+        return self.engine("float", "numpy")
 
     def sense(self, x: NDArray[Any]) -> FloatArray:
         """Measure images: y = A(x).
@@ -90,7 +115,7 @@ class Model:
         Raises:
             UsageError: Wrong type, shape or range.
         """
-        return self.engine().sense(check_images(np.asarray(x), self.geometry))
+        return self._reference.sense(check_images(np.asarray(x), self.geometry))
 
     def generate(self, z: NDArray[Any]) -> FloatArray:
         """Draw images: G(z).
@@ -104,11 +129,11 @@ class Model:
         Raises:
             UsageError: Wrong type or shape, NaN or Inf.
         """
-        return self.engine().generate(
+        return self._reference.generate(
             check_rows("latents", "k", np.asarray(z), self.bundle.manifest.latent)
         )
 
-    def verify(self, engine: str = "float", kernel: str = "numpy") -> list[Check]:
+    def verify(self, engine: str = "float", kernel: str = AUTO) -> list[Check]:
         """Replay the golden cases on this machine; each check says whether it passed."""
         return replay(self.engine(engine, kernel), self.bundle)
 
@@ -118,7 +143,8 @@ class Model:
         *,
         solver: str = "proximal",
         engine: str = "float",
-        kernel: str = "numpy",
+        kernel: str = AUTO,
+        threads: int | None = None,
         restarts: int = 1,
         seed: int = 0,
         steps: int | None = None,
@@ -131,8 +157,10 @@ class Model:
         Args:
             y: Measurements [B,m], float.
             solver: ``proximal`` or ``adam``.
-            engine: ``float``.
-            kernel: ``numpy``.
+            engine: ``float``, ``integer``, ``onnx`` or ``onnx-training``; ``auto``: the fastest
+                by a measured probe, see :meth:`choose`.
+            kernel: ``numpy`` or ``native``; ``auto``: native where it works.
+            threads: Threads the engine may use; None leaves it to the engine.
             restarts: Start latents per measurement; the lowest measurement loss wins.
             seed: Seed of the start latents.
             steps: Gradient steps; None: the bundle's (proximal) or the solver's default.
@@ -151,7 +179,10 @@ class Model:
         )
         check_range("restarts", restarts, least=1)
         check_range("seed", seed, least=0)
-        arithmetic = self.engine(engine, kernel)
+        if engine == AUTO:
+            arithmetic = self.choose(len(measurements) * restarts, kernel, threads).engine
+        else:
+            arithmetic = self.engine(engine, kernel, threads)
         solve = self._solve(arithmetic, solver, steps, step_size, sparsity)
         start = Restarts(restarts, seed, self.bundle.manifest.solver.initial_latent)
         size = self.bundle.manifest.latent

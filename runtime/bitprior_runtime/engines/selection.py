@@ -138,5 +138,7 @@ def _repeat(values: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
 def _nothing_agrees(measured: list[Measured]) -> BitpriorError:
     found = "; ".join(f"{row.engine}/{row.kernel}: {row.reason}" for row in measured)
     return BitpriorError(
-        "an engine that gives the golden gradients", found, "run: bitprior verify, and bitprior doctor"
+        "an engine that gives the golden gradients",
+        found,
+        "run: bitprior verify, and bitprior doctor",
     )

@@ -1,0 +1,106 @@
+"""Time one engine in this process: gradients, whole recoveries, memory."""
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from bitprior_runtime.info import stored_bytes
+from bitprior_runtime.model import Model
+from bitprior_runtime.summary import summarise, total
+
+WARM_UP = 5
+# At least this many runs, and until the budget is used up.
+MIN_GRADIENTS, GRADIENT_SECONDS = 30, 1.0
+MIN_RECOVERIES, RECOVERY_SECONDS = 5, 1.0
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """One engine at one batch size and thread count; times are medians.
+
+    Attributes:
+        engine: Name of the arithmetic.
+        kernel: Name of the kernels that ran.
+        batch: Rows of the batch.
+        threads: Threads the engine could use.
+        gradient_us: Microseconds of one value and gradient of the batch.
+        gradient_us_p10: Tenth percentile of the same.
+        gradient_us_p90: Ninetieth percentile.
+        gradients: How many were timed.
+        recovery_ms: Milliseconds of one whole recovery of the batch with the bundle's solver.
+        steps: Steps of that recovery.
+        peak_rss_mb: Largest resident memory of the process so far, MB.
+        macs: Multiply-adds of one gradient of one row, forward and adjoint.
+        weight_bytes: Bytes of the constants that one gradient reads, as stored, both ways.
+        provider: Execution provider of the onnx engine; None for the others.
+    """
+
+    engine: str
+    kernel: str
+    batch: int
+    threads: int
+    gradient_us: float
+    gradient_us_p10: float
+    gradient_us_p90: float
+    gradients: int
+    recovery_ms: float
+    steps: int
+    peak_rss_mb: float
+    macs: int
+    weight_bytes: int
+    provider: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row, ready for JSON."""
+        return asdict(self)
+
+
+def measure(model: Model, engine: str, kernel: str, batch: int, threads: int) -> BenchRow:
+    """Time one engine of a model on its golden cases, repeated to the batch size.
+
+    Raises:
+        BitpriorError: The engine cannot run here.
+    """
+    golden = model.bundle.golden
+    rows = np.arange(batch) % len(golden.latents)
+    z, y = golden.latents[rows], golden.measurements[rows]
+    subject = model.engine(engine, kernel, threads)
+    gradients = _times(lambda: subject.value_and_grad(z, y), MIN_GRADIENTS, GRADIENT_SECONDS)
+    recoveries = _times(
+        lambda: model.recover(y, engine=subject.name, kernel=subject.kernel, threads=threads),
+        MIN_RECOVERIES,
+        RECOVERY_SECONDS,
+    )
+    bundle = model.bundle
+    macs = total(summarise(bundle.generator, bundle.sensing), "model").macs
+    return BenchRow(
+        engine=subject.name,
+        kernel=subject.kernel,
+        batch=batch,
+        threads=threads,
+        gradient_us=1e6 * float(np.median(gradients)),
+        gradient_us_p10=1e6 * float(np.percentile(gradients, 10)),
+        gradient_us_p90=1e6 * float(np.percentile(gradients, 90)),
+        gradients=len(gradients),
+        recovery_ms=1e3 * float(np.median(recoveries)),
+        steps=bundle.manifest.solver.steps,
+        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        macs=2 * macs,
+        weight_bytes=2 * (stored_bytes(bundle.generator) + stored_bytes(bundle.sensing)),
+        provider=getattr(subject, "provider", None),
+    )
+
+
+def _times(call: Callable[[], object], least: int, budget: float) -> list[float]:
+    """Return seconds of each of at least ``least`` calls, warm, for about ``budget`` seconds."""
+    for _ in range(min(WARM_UP, least)):
+        call()
+    seconds: list[float] = []
+    while len(seconds) < least or sum(seconds) < budget:
+        begin = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - begin)
+    return seconds

@@ -1,0 +1,86 @@
+"""``bitprior bench``: what a gradient and a recovery cost on this machine, engine by engine."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bitprior_runtime.bench import BenchRequest, BenchRow, run_bench
+from bitprior_runtime.bench.run import Skipped
+from bitprior_runtime.cli.output import JsonFlag, emit, progress_bar
+from bitprior_runtime.engines.registry import AUTO, candidates
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.model import load
+
+_HEADINGS = ("engine", "batch", "threads", "gradient us", "p10..p90", "recovery ms", "peak MB")
+
+
+def run(
+    bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    engine: Annotated[str, typer.Option(help="An engine; auto: all of them.")] = AUTO,
+    kernel: Annotated[str, typer.Option(help="Kernels; auto: all of the engine's.")] = AUTO,
+    batch: Annotated[list[int] | None, typer.Option(help="Rows; may be repeated.")] = None,
+    threads: Annotated[list[int] | None, typer.Option(help="May be repeated.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Time one gradient and one whole recovery; each engine in a process of its own."""
+    request = BenchRequest(
+        model=bundle,
+        kinds=tuple((kind.engine, kind.kernel) for kind in candidates(engine, kernel)),
+        batches=_counts("--batch", batch or [1]),
+        threads=_counts("--threads", threads or [1]),
+    )
+    load(bundle)  # a damaged bundle is an error of its own, not an engine that cannot run
+    count = len(request.kinds) * len(request.batches) * len(request.threads)
+    results: list[BenchRow | Skipped] = []
+    with progress_bar("Measuring") as progress:
+        for result in run_bench(request):
+            results.append(result)
+            progress(len(results), count)
+    emit(_figures(bundle, results), _text(results), json)
+
+
+def _counts(option: str, values: list[int]) -> tuple[int, ...]:
+    if min(values) < 1:
+        raise UsageError(f"{option} of 1 or more", f"{min(values)}", f"change {option}")
+    return tuple(values)
+
+
+def _figures(bundle: Path, results: list[BenchRow | Skipped]) -> dict[str, Any]:
+    return {
+        "bundle": str(bundle),
+        "rows": [result.as_json() for result in results if isinstance(result, BenchRow)],
+        "skipped": [asdict(result) for result in results if isinstance(result, Skipped)],
+    }
+
+
+def _text(results: list[BenchRow | Skipped]) -> str:
+    rows = [result for result in results if isinstance(result, BenchRow)]
+    table = [_HEADINGS, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(_HEADINGS))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in table
+    ]
+    out = {
+        f"{result.engine}/{result.kernel} cannot run here: {result.reason}"
+        for result in results
+        if isinstance(result, Skipped)
+    }
+    return "\n".join([*lines, *sorted(out)])
+
+
+def _cells(row: BenchRow) -> tuple[str, ...]:
+    return (
+        f"{row.engine}/{row.kernel}",
+        f"{row.batch}",
+        f"{row.threads}",
+        f"{row.gradient_us:,.0f}",
+        f"{row.gradient_us_p10:,.0f}..{row.gradient_us_p90:,.0f}",
+        f"{row.recovery_ms:,.2f}",
+        f"{row.peak_rss_mb:,.0f}",
+    )
