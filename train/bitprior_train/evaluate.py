@@ -67,26 +67,22 @@ def evaluate(
     model: Model,
     images: NDArray[np.float32],
     *,
-    seed: int = 0,
-    restarts: int = 1,
-    steps: int | None = None,
     progress: Progress | None = None,
+    **settings: Any,
 ) -> Evaluation:
     """Recover ``images`` from their measurements and compare.
 
     Args:
         model: The prior with its sensing network.
         images: [N,C,H,W] in [0,1], held out of training.
-        seed: Seed of the start latents.
-        restarts: Starts per image; the lowest measurement loss wins.
-        steps: Solver steps; None: the bundle's.
         progress: Called with (step, steps).
+        settings: Options of ``Model.recover``.
 
     Returns:
         Recovery, PSNR and SSIM of each image.
     """
     y = model.sense(images)
-    recovery = model.recover(y, seed=seed, restarts=restarts, steps=steps, progress=progress)
+    recovery = model.recover(y, progress=progress, **settings)
     return Evaluation(
         images=images,
         measurements=y,

@@ -15,6 +15,12 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed of the start latents.", min=0)] = 0,
     restarts: Annotated[int, typer.Option(help="Starts per image; lowest loss wins.", min=1)] = 1,
     steps: Annotated[int | None, typer.Option(help="Solver steps.", min=1)] = None,
+    engine: Annotated[
+        str, typer.Option(help="float, integer, onnx; auto: the fastest by a measured probe.")
+    ] = "float",
+    kernel: Annotated[
+        str, typer.Option(help="numpy or native; auto: native where it works.")
+    ] = "auto",
     components: Annotated[
         int, typer.Option(help="Components of the PCA yardstick; 0: none.", min=0)
     ] = 0,
@@ -34,6 +40,8 @@ def evaluate(
         seed=seed,
         restarts=restarts,
         steps=steps,
+        engine=engine,
+        kernel=kernel,
         components=components,
         reference=reference,
         out=out,

@@ -29,6 +29,8 @@ class Question:
         seed: Seed of the start latents.
         restarts: Starts per image.
         steps: Solver steps; None: the bundle's.
+        engine: Engine that recovers.
+        kernel: Its kernels.
         components: Principal components of the linear yardstick; 0: none.
         reference: Run to compare a single bundle with, in torch.
         out: JSON file for the figures.
@@ -40,9 +42,17 @@ class Question:
     seed: int
     restarts: int
     steps: int | None
+    engine: str
+    kernel: str
     components: int
     reference: Path | None
     out: Path | None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Options of ``Model.recover``."""
+        names = ("seed", "restarts", "steps", "engine", "kernel")
+        return {name: getattr(self, name) for name in names}
 
 
 def run_evaluation(question: Question, *, json_mode: bool) -> None:
@@ -59,8 +69,7 @@ def run_evaluation(question: Question, *, json_mode: bool) -> None:
         _evaluate(path, model, data, question)
         for path, model in zip(question.bundles, models, strict=True)
     ]
-    settings = {"seed": question.seed, "restarts": question.restarts, "steps": question.steps}
-    times = recovery_times(models, found, **settings)
+    times = recovery_times(models, found, **question.settings)
     rows = [
         {**_row(path, model, evaluation, data, question), "recovery_ms": milliseconds}
         for path, model, evaluation, milliseconds in zip(
@@ -106,10 +115,8 @@ def _evaluate(path: Path, model: Model, data: Dataset, question: Question) -> Ev
         return evaluate(
             model,
             data.images(data.test[: question.images]),
-            seed=question.seed,
-            restarts=question.restarts,
-            steps=question.steps,
             progress=progress,
+            **question.settings,
         )
 
 

@@ -1,4 +1,4 @@
-"""Choose an engine by measuring: whichever gives a gradient soonest, on this machine, for this model.
+"""Choose an engine by measuring: the one that gives a gradient soonest, here, for this model.
 
 An engine takes part if it can be made here and its gradients at the golden latents are those of the
 bundle; how near they must be depends on the arithmetic.
