@@ -49,7 +49,7 @@ class OnnxEngine:
         files = {name: _read(bundle, folder, name) for name in (GENERATE, SENSE, GRADIENT)}
         self.provider, self._gradient = self._probe(bundle, files[GRADIENT], threads)
         self._generate, self._sense = (
-            open_session(files[name], threads, (self.provider,)) for name in (GENERATE, SENSE)
+            open_session(files[name], threads or 0, (self.provider,)) for name in (GENERATE, SENSE)
         )
 
     def generate(self, z: Array) -> Array:
@@ -82,7 +82,7 @@ class OnnxEngine:
         found = []
         for provider in listed:
             try:
-                session = open_session(model, threads, (provider,))
+                session = open_session(model, threads or 0, (provider,))
                 if session.get_providers()[0] != provider:
                     found.append(f"{provider}: not taken")
                     continue

@@ -1,0 +1,79 @@
+"""A program in torch: what a user of torch would run, with the weights as plain float32."""
+
+import torch
+from torch.nn import functional
+
+from bitprior_runtime.shapes import complete_attributes
+
+
+class TorchProgram(torch.nn.Module):
+    """The nodes of a program as torch calls."""
+
+    def __init__(self, program):
+        super().__init__()
+        self.program = program
+        (self.source,) = program.inputs
+        self.steps = [(node, complete_attributes(node)) for node in program.nodes]
+        self.constants = {
+            name: torch.from_numpy(tensor.values().copy())
+            for name, tensor in program.tensors.items()
+        }
+
+    def forward(self, value):
+        """Return the output for a batch."""
+        values = {**self.constants, self.source: value}
+        for node, attributes in self.steps:
+            inputs = [values[name] for name in node.inputs]
+            values[node.output] = OPS[node.op](inputs, attributes)
+        return values[self.program.output]
+
+
+def _gemm(inputs, attributes):
+    weight = inputs[1] if attributes["transB"] else inputs[1].T
+    return functional.linear(inputs[0], weight, *inputs[2:])
+
+
+def _conv(inputs, attributes):
+    bias = inputs[2] if len(inputs) == 3 else None
+    strides, pads = attributes["strides"], attributes["pads"][:2]
+    return functional.conv2d(inputs[0], inputs[1], bias, strides, pads)
+
+
+def _conv_transpose(inputs, attributes):
+    bias = inputs[2] if len(inputs) == 3 else None
+    strides, pads = attributes["strides"], attributes["pads"][:2]
+    return functional.conv_transpose2d(inputs[0], inputs[1], bias, strides, pads)
+
+
+OPS = {
+    "Gemm": _gemm,
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "Relu": lambda inputs, attributes: functional.relu(inputs[0]),
+    "LeakyRelu": lambda inputs, a: functional.leaky_relu(inputs[0], a["alpha"]),
+    "Sigmoid": lambda inputs, attributes: torch.sigmoid(inputs[0]),
+    "Tanh": lambda inputs, attributes: torch.tanh(inputs[0]),
+    "Flatten": lambda inputs, attributes: inputs[0].flatten(1),
+    "Reshape": lambda inputs, a: inputs[0].reshape(-1, *a["shape"]),
+    "Mul": lambda inputs, attributes: inputs[0] * inputs[1],
+    "Add": lambda inputs, attributes: inputs[0] + inputs[1],
+    "Sub": lambda inputs, attributes: inputs[0] - inputs[1],
+}
+
+
+def torch_gradient(bundle, compiled=False):
+    """Return (z, y) -> (loss, gradient) by autograd, eager or compiled."""
+    generator, sensing = TorchProgram(bundle.generator), TorchProgram(bundle.sensing)
+
+    def losses(z, y):
+        return (sensing(generator(z)) - y).square().sum(1)
+
+    function = torch.compile(losses) if compiled else losses
+
+    def value_and_grad(z, y):
+        latent = torch.from_numpy(z).requires_grad_()
+        loss = function(latent, torch.from_numpy(y))
+        (gradient,) = torch.autograd.grad(loss.sum(), latent)
+        return loss.detach().numpy(), gradient.numpy()
+
+    return value_and_grad
