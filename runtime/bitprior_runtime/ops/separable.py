@@ -37,7 +37,7 @@ def along(x: Array, matrix: Array, axis: int) -> Array:
     before, size, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     own = matrix.astype(x.dtype)
     if after:
-        product = np.matmul(own, x.reshape(-1, size, math.prod(after)))
+        product: Array = np.matmul(own, x.reshape(-1, size, math.prod(after)))
     else:
         product = x.reshape(-1, size) @ own.T
     return product.reshape(*before, len(matrix), *after)
