@@ -52,7 +52,8 @@ def costs(bundle: Bundle) -> dict[str, Cost]:
     """Return what each program costs for one image, see :mod:`bitprior_runtime.cost`."""
     rows = summarise(bundle.generator, bundle.sensing)
     return {
-        name: cost([row for row in rows if row.program == name]) for name in ("generator", "sensing")
+        name: cost([row for row in rows if row.program == name])
+        for name in ("generator", "sensing")
     }
 
 

@@ -117,7 +117,9 @@ def began(make: MakeWeight, width: int = 128, latent: int = 64) -> Program:
             grow.add("Concat", f"joined{stage}", skip, axis=1)
         grow.up(f"up{layer}", size)
         for index in (0, 1):
-            _conv_elu(grow, f"{layer + 1 + index}", width * (1 if stage == 0 or index else 2), width)
+            _conv_elu(
+                grow, f"{layer + 1 + index}", width * (1 if stage == 0 or index else 2), width
+            )
         layer += 3
     _conv_elu(grow, "13", width, 3)
     return grow.program()

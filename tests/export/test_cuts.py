@@ -62,7 +62,10 @@ def test_latents_are_those_of_generator_surgery(network):
         assert list(found.latents.values()) == shapes
         ((size,),) = found.program.inputs.values()
         assert size == sum(map(math.prod, shapes)) == TOTALS[network][index]
-        assert infer_shapes(found.program)[found.program.output] == infer_shapes(program)["x"]
+        assert (
+            infer_shapes(found.program)[found.program.output]
+            == infer_shapes(program)[program.output]
+        )
 
 
 def test_the_published_over_parametrisation_of_began():

@@ -45,10 +45,9 @@ def cut(program: Program, where: str | int) -> CutProgram:
         ProgramError: The program is malformed.
     """
     _check_input(program)
-    (source,) = program.inputs
-    if _locate(program, where) == source and len(program.inputs[source]) == 1:
+    whole, name = _locate(program, where)
+    if len(program.inputs.get(name, ())) == 1:
         return CutProgram(program, dict(program.inputs))
-    whole, name = spread_resizes(program), _locate(program, where)
     dropped = _ancestors(whole, name)
     kept = pruned(whole, [node for node in whole.nodes if node.output not in dropped])
     shapes = infer_shapes(whole)
@@ -64,7 +63,7 @@ def head(program: Program, where: str | int) -> Program:
         ProgramError: The program is malformed.
     """
     parts = list(cut(program, where).latents)
-    whole = spread_resizes(program)
+    whole, _ = _locate(program, where)
     output = fresh(whole, "latent")
     flat = [output] if len(parts) == 1 else [fresh(whole, f"{part}.flat") for part in parts]
     nodes = [
@@ -95,18 +94,19 @@ def _check_input(program: Program) -> None:
         )
 
 
-def _locate(program: Program, where: str | int) -> str:
-    """Return the name of the tensor to cut at."""
+def _locate(program: Program, where: str | int) -> tuple[Program, str]:
+    """Return the program and the name of its tensor to cut at."""
+    plain, spread = pruned(program, program.nodes), spread_resizes(program)
     known = boundaries(program)
     if isinstance(where, int):
         if not 0 <= where < len(known):
             raise _no_such(known, f"{where}")
-        return list(known)[where]
-    spread = spread_resizes(program)
-    tensors = {*spread.inputs, *(node.output for node in spread.nodes)} - {spread.output}
-    if where not in tensors:
-        raise _no_such(known, repr(where))
-    return where
+        where = list(known)[where]
+    # As it is, if the tensor is in there: a name means what it says.
+    for whole in (plain, spread):
+        if where in whole.inputs or any(node.output == where for node in whole.nodes[:-1]):
+            return whole, where
+    raise _no_such(known, repr(where))
 
 
 def _no_such(known: Mapping[str, Shape], found: str) -> UsageError:

@@ -74,7 +74,10 @@ def program_to_qonnx(program: Program, metadata: Mapping[str, object]) -> ModelP
     )
     model = helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, _DOMAIN_VERSION)],
+        opset_imports=[
+            helper.make_opsetid("", OPSET),
+            helper.make_opsetid(DOMAIN, _DOMAIN_VERSION),
+        ],
         ir_version=IR_VERSION,
         producer_name="bitprior",
         producer_version=__version__,
