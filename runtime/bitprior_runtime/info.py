@@ -79,8 +79,8 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
         f"  solver {steps}; {len(bundle.golden.latents)} golden cases",
         f"  trained on {source or 'unknown data'}; {manifest.licence}",
         *(
-            f"  {name}: {found.macs:,} MACs, {found.bops:,} BOPs, {found.weight_bits:,} bits of weights"
-            for name, found in costs(bundle).items()
+            f"  {name}: {each.macs:,} MACs, {each.bops:,} BOPs, weights {each.weight_bits:,} bits"
+            for name, each in costs(bundle).items()
         ),
         "",
         render_summary(summarise(bundle.generator, bundle.sensing)),

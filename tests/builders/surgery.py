@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def dcgan(make: MakeWeight, width: int = 64, latent: int = 100) -> Program:
     grow = Layers(latent, make)
     grow.add("Reshape", "z.map", shape=(latent, 1, 1))
     channels = [latent, 8 * width, 4 * width, 2 * width, width, 3]
-    for index, (fan_in, fan_out) in enumerate(zip(channels, channels[1:], strict=False)):
+    for index, (fan_in, fan_out) in enumerate(pairwise(channels)):
         geometry = {"strides": (2, 2), "pads": (1, 1, 1, 1)} if index else {}
         shape = (fan_in, fan_out, 4, 4)
         grow.layer("ConvTranspose", f"deconv{index}", shape, 1, fan_out, **geometry)
@@ -94,7 +95,7 @@ def vae(make: MakeWeight, width: int = 128, latent: int = 512) -> Program:
     grow = Layers(latent, make)
     channels = [16 * width, 8 * width, 4 * width, 2 * width, width, width]
     grow.linear("map", latent, (channels[0], 4, 4), bias=True)
-    for index, (fan_in, fan_out) in enumerate(zip(channels, channels[1:], strict=False)):
+    for index, (fan_in, fan_out) in enumerate(pairwise(channels)):
         grow.up(f"up{index + 1}", 8 * 2**index)
         grow.conv(f"conv{index + 1}", fan_in, fan_out, bias=True)
         grow.add("LeakyRelu", f"act{index + 1}", alpha=0.01)

@@ -16,7 +16,6 @@ other than 0: it counts mid-rise weights as floats.
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
@@ -33,7 +32,6 @@ DOMAIN = "qonnx.custom_op.general"
 # Version 2 of the domain changed Trunc alone.
 _DOMAIN_VERSION = 2
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
-_HALF = np.float32(0.5)
 
 
 def program_to_qonnx(program: Program, metadata: Mapping[str, object]) -> ModelProto:
@@ -107,8 +105,8 @@ def _emit_quantised(builder: GraphBuilder, name: str, tensor: QuantisedTensor) -
     inputs = [
         builder.constant(tensor.values(), name),
         builder.constant(spread * 2 if mid_rise else spread, f"{name}.scale"),
-        builder.constant(-_HALF if mid_rise else np.float32(0), f"{name}.zero_point"),
-        builder.constant(np.float32(tensor.bits), f"{name}.bit_width"),
+        builder.scalar(-0.5 if mid_rise else 0.0, f"{name}.zero_point"),
+        builder.scalar(tensor.bits, f"{name}.bit_width"),
     ]
     output = builder.fresh(f"{name}.quantised")
     builder.nodes.append(
