@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.cost import Cost, cost
 from bitprior_runtime.program import Program
 from bitprior_runtime.summary import render_summary, summarise
 
@@ -34,6 +35,7 @@ def describe(bundle: Bundle, file_bytes: int) -> dict[str, Any]:
             "bundle": file_bytes,
         },
         "layers": [asdict(row) for row in summarise(bundle.generator, bundle.sensing)],
+        "cost": {name: asdict(found) for name, found in costs(bundle).items()},
         "golden_cases": len(bundle.golden.latents),
         "licence": manifest.licence,
         "training": manifest.training,
@@ -44,6 +46,15 @@ def describe(bundle: Bundle, file_bytes: int) -> dict[str, Any]:
 def stored_bytes(program: Program) -> int:
     """Return the bytes of a program's weights, scales and biases as stored."""
     return sum(tensor.stored_bytes for tensor in program.tensors.values())
+
+
+def costs(bundle: Bundle) -> dict[str, Cost]:
+    """Return what each program costs for one image, see :mod:`bitprior_runtime.cost`."""
+    rows = summarise(bundle.generator, bundle.sensing)
+    return {
+        name: cost([row for row in rows if row.program == name])
+        for name in ("generator", "sensing")
+    }
 
 
 def as_text(bundle: Bundle, file_bytes: int) -> str:
@@ -67,6 +78,10 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
         f"  images {c} x {h} x {w} in [0,1]; latent {manifest.latent} ({sparsity}); {share}",
         f"  solver {steps}; {len(bundle.golden.latents)} golden cases",
         f"  trained on {source or 'unknown data'}; {manifest.licence}",
+        *(
+            f"  {name}: {each.macs:,} MACs, {each.bops:,} BOPs, weights {each.weight_bits:,} bits"
+            for name, each in costs(bundle).items()
+        ),
         "",
         render_summary(summarise(bundle.generator, bundle.sensing)),
     ]

@@ -16,6 +16,7 @@ DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas",
 OPS = ("Quant", "IntQuant", "BipolarQuant")
 MAX_BITS = 8
 _ROUNDING = ("ROUND", "HALF_EVEN")
+_HALF_BELOW = np.float32(-0.5)
 
 Constants = Mapping[str, NDArray[Any]]
 
@@ -60,12 +61,13 @@ def _bipolar(
 def _integer(
     node: NodeProto, inputs: Sequence[NDArray[Any]]
 ) -> tuple[QuantisedTensor, NDArray[Any]]:
-    """Codes of round(clip(w / scale)), as qonnx defines Quant."""
+    """Codes of round(clip(w / scale + zero point)), as qonnx defines Quant."""
     weight, scale, zero_point, width = _take(node, inputs, 4)
     axis = _channel_axis(node, weight, scale)
     bits = _bits(node, width)
     signed, narrow, rounding = _attributes(node)
-    if not signed or rounding not in _ROUNDING or zero_point.size == 0 or zero_point.any():
+    shift = _shift(zero_point, bits, narrow)
+    if not signed or rounding not in _ROUNDING or shift is None:
         raise _unfit(
             node,
             "a signed grid with zero point 0 and rounding ROUND",
@@ -73,13 +75,23 @@ def _integer(
         )
     levels = 2 ** (bits - 1)
     with np.errstate(over="ignore"):  # a tiny scale: infinity is clipped like any large value
-        integers = np.round(np.clip(weight / scale, narrow - levels, levels - 1))
-        expected = int_quant(
-            weight, scale, np.float32(0), np.float32(bits), signed, narrow, rounding
-        )
+        integers = np.round(np.clip(weight / scale + shift, narrow - levels, levels - 1))
+        expected = int_quant(weight, scale, shift, np.float32(bits), signed, narrow, rounding)
     codes = (integers + levels).astype(np.uint8)
+    if bits == 1:  # qonnx takes 1 signed bit for bipolar
+        return _tensor((weight >= 0).astype(np.uint8), 1, "binary", scale, axis), expected
+    if shift:  # (q + 1/2) scale = (2q + 1) scale / 2
+        return _tensor(codes, bits, "mid-rise", scale / 2, axis), expected
     grid: Grid = "narrow" if narrow else "wide"
     return _tensor(codes, bits, grid, scale, axis), expected
+
+
+def _shift(zero_point: NDArray[Any], bits: int, narrow: int) -> np.float32 | None:
+    """Return 0, or the -1/2 of a mid-rise grid; None for any other zero point."""
+    if zero_point.size and not zero_point.any():
+        return np.float32(0)
+    mid_rise = zero_point.size and (zero_point == _HALF_BELOW).all() and bits > 1 and not narrow
+    return _HALF_BELOW if mid_rise else None
 
 
 def _take(node: NodeProto, inputs: Sequence[NDArray[Any]], count: int) -> Sequence[NDArray[Any]]:
@@ -95,10 +107,8 @@ def _take(node: NodeProto, inputs: Sequence[NDArray[Any]], count: int) -> Sequen
 
 def _bits(node: NodeProto, width: NDArray[Any]) -> int:
     value = float(width.reshape(-1)[0]) if width.size == 1 else 0.0
-    if not value.is_integer() or not 2 <= value <= MAX_BITS:
-        raise _unfit(
-            node, f"one bit width of 2 to {MAX_BITS} (BipolarQuant for 1)", f"{width.tolist()}"
-        )
+    if not value.is_integer() or not 1 <= value <= MAX_BITS:
+        raise _unfit(node, f"one bit width of 1 to {MAX_BITS}", f"{width.tolist()}")
     return int(value)
 
 

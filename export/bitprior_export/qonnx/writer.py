@@ -1,6 +1,5 @@
 """Write a torch network, quantised by brevitas or plain float, as a checked QONNX file."""
 
-import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from bitprior_export.qonnx.comparison import CheckReport
 from bitprior_export.qonnx.known_warnings import quiet_brevitas_import, quiet_export
 from bitprior_export.qonnx.module_state import evaluating, preserved
 from bitprior_export.qonnx.names import mark_origins, name_after_modules
+from bitprior_export.qonnx.properties import properties
 from bitprior_export.qonnx.recording import is_quantised, leaf_modules
 from bitprior_runtime.errors import BitpriorError, UsageError
 from bitprior_runtime.files import check_writable, write_atomically
@@ -67,7 +67,7 @@ def write_qonnx(
         CheckFailedError: The exported graph differs from torch; nothing was written.
     """
     check_writable(path)
-    properties = _properties(name, metadata)
+    facts = properties(name, metadata)
     _check_example(example)
     _check_names(name, input_name, output_name)
     with evaluating(module):
@@ -76,7 +76,7 @@ def write_qonnx(
         with preserved(module):
             model = _export(module, example, input_name, output_name)
             model.graph.name = name
-            onnx.helper.set_model_props(model, properties)
+            onnx.helper.set_model_props(model, facts)
             report = check_against_torch(model, module, check_cases(example))
     write_atomically(path, model.SerializeToString())
     return report
@@ -100,16 +100,6 @@ def _check_names(name: str, input_name: str, output_name: str) -> None:
             f"{name!r}, {input_name!r}, {output_name!r}",
             "name them, e.g. 'generator', 'z', 'x'",
         )
-
-
-def _properties(name: str, metadata: Mapping[str, object]) -> dict[str, str]:
-    try:
-        facts = {f"bitprior.{key}": json.dumps(value) for key, value in metadata.items()}
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            "metadata of JSON values", str(error), "pass numbers, strings, lists and mappings"
-        ) from error
-    return {"bitprior.name": json.dumps(name), **facts}
 
 
 def _export(module: nn.Module, example: Tensor, input_name: str, output_name: str) -> ModelProto:

@@ -292,7 +292,8 @@ def test_all_unsupported_nodes_are_listed_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("node", "constants", "reason"),
     [
-        (quant(), {"width": np.full((), 1, np.float32)}, "bit width"),
+        (quant(), {"width": np.full((), 0, np.float32)}, "bit width"),
+        (quant(narrow=1), {"zero": np.full((), -0.5, np.float32)}, "zero point"),
         (quant(), {"width": np.full((), 2.5, np.float32)}, "bit width"),
         (quant(), {"width": np.full((), 9, np.float32)}, "bit width"),
         (quant(), {"width": f32(3, 4)}, "bit width"),
