@@ -1,5 +1,14 @@
-"""Programs as ordinary ONNX graphs: draw, sense, and the gradient of the measurement loss."""
+"""Programs as ordinary ONNX graphs: draw, sense, the gradient of the loss, a whole recovery."""
 
+from bitprior_export.graphs.form import PORTABLE, Form
 from bitprior_export.graphs.models import build_generate, build_gradient, build_sense
+from bitprior_export.graphs.recover import build_recover
 
-__all__ = ["build_generate", "build_gradient", "build_sense"]
+__all__ = [
+    "PORTABLE",
+    "Form",
+    "build_generate",
+    "build_gradient",
+    "build_recover",
+    "build_sense",
+]

@@ -6,32 +6,43 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
+from bitprior_export.graphs.form import PORTABLE, Form
 from bitprior_runtime.program import Shape
 from bitprior_runtime.version import __version__
 
-# BitwiseAnd needs 18, DequantizeLinear of INT4 21. Never onnx's default: runtimes lag behind it.
-OPSET = 21
-IR_VERSION = 10
 BATCH = "batch"
+COTANGENT = ".cotangent"
 
 
 class GraphBuilder:
-    """A growing ONNX graph.
+    """A growing ONNX graph, or the body of a loop in one.
 
     Args:
         name: Name of the graph.
+        form: Versions and batch.
+        parent: The graph around a body. All constants of a body lie in the outermost graph, so
+            that a loop reads them and does not make them again at each turn.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, form: Form = PORTABLE, parent: "GraphBuilder | None" = None
+    ) -> None:
         self.name = name
+        self.form = form
         self.nodes: list[onnx.NodeProto] = []
-        self.initialisers: list[onnx.TensorProto] = []
-        self._taken: set[str] = set()
+        self.root: GraphBuilder = parent.root if parent else self
+        self.initialisers: list[onnx.TensorProto] = self.root.initialisers if parent else []
+        self.tensors: dict[str, str] = self.root.tensors if parent else {}
+        self._taken: set[str] = self.root._taken if parent else set()
+
+    def body(self, name: str) -> "GraphBuilder":
+        """Return a builder for the body of a loop; its names are fresh in the whole model."""
+        return GraphBuilder(name, self.form, self)
 
     def fresh(self, stem: str) -> str:
-        """Return a name nothing in the graph has yet."""
+        """Return a name nothing in the model has yet."""
         name, count = stem, 1
         while name in self._taken:
             name, count = f"{stem}.{count}", count + 1
@@ -40,16 +51,23 @@ class GraphBuilder:
 
     def add(self, op: str, inputs: Sequence[str], stem: str = "", **attributes: Any) -> str:
         """Append a node with one output and return the output's name."""
-        output = self.fresh(stem or op)
-        self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
+        (output,) = self.add_many(op, inputs, [stem or op], **attributes)
         return output
+
+    def add_many(
+        self, op: str, inputs: Sequence[str], stems: Sequence[str], **attributes: Any
+    ) -> list[str]:
+        """Append a node with an output a stem and return their names."""
+        outputs = [self.fresh(stem) for stem in stems]
+        self.nodes.append(
+            helper.make_node(op, list(inputs), outputs, name=outputs[0], **attributes)
+        )
+        return outputs
 
     def constant(self, values: NDArray[Any], stem: str) -> str:
         """Add an initialiser and return its name."""
         name = self.fresh(stem)
-        self.initialisers.append(
-            numpy_helper.from_array(np.require(values, requirements="C"), name)
-        )
+        self.initialisers.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
     def scalar(self, value: float, stem: str) -> str:
@@ -66,30 +84,54 @@ class GraphBuilder:
         self.initialisers.append(tensor)
         return tensor.name
 
+    def name_cotangent(self, value: str, tensor: str) -> str:
+        """Name the cotangent of a tensor after it, so that a check finds it in the file."""
+        last = self.nodes[-1]
+        if list(last.output) != [value] or value.endswith(COTANGENT):
+            return self.add("Identity", [value], f"{tensor}{COTANGENT}")
+        last.output[0] = last.name = self.fresh(f"{tensor}{COTANGENT}")
+        return last.name
+
     def rename_output(self, name: str, wanted: str) -> str:
         """Give a value its public name."""
         self._taken.add(wanted)
         self.nodes.append(helper.make_node("Identity", [name], [wanted], name=f"output {wanted}"))
         return wanted
 
+    def value(self, name: str, shape: Shape) -> ValueInfoProto:
+        """Describe a float32 value of shape [batch, *shape]."""
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [self.rows, *shape])
+
+    @property
+    def rows(self) -> int | str:
+        """The batch axis: a number, or the name of the free axis."""
+        return BATCH if self.form.batch is None else self.form.batch
+
     def model(
         self,
-        inputs: Mapping[str, Shape],
-        outputs: Mapping[str, Shape],
+        inputs: Mapping[str, Shape | ValueInfoProto],
+        outputs: Mapping[str, Shape | ValueInfoProto],
         metadata: Mapping[str, str],
     ) -> onnx.ModelProto:
-        """Return the checked model; every input and output gets a leading batch axis."""
+        """Return the checked model.
+
+        Args:
+            inputs: Inputs by name: their shapes without the batch axis, which is put in front,
+                or what else they are.
+            outputs: Likewise.
+            metadata: What the file says about itself.
+        """
         graph = helper.make_graph(
             self.nodes,
             self.name,
-            [_value(name, shape) for name, shape in inputs.items()],
-            [_value(name, shape) for name, shape in outputs.items()],
+            [self._described(name, what) for name, what in inputs.items()],
+            [self._described(name, what) for name, what in outputs.items()],
             self.initialisers,
         )
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", self.form.opset)],
+            ir_version=self.form.ir_version,
             producer_name="bitprior",
             producer_version=__version__,
         )
@@ -97,6 +139,5 @@ class GraphBuilder:
         onnx.checker.check_model(model, full_check=True)
         return model
 
-
-def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, *shape])
+    def _described(self, name: str, what: Shape | ValueInfoProto) -> ValueInfoProto:
+        return self.value(name, what) if isinstance(what, tuple) else what

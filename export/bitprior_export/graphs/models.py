@@ -4,53 +4,52 @@ from collections.abc import Mapping
 
 import onnx
 
-from bitprior_export.graphs.adjoint import emit_adjoint
 from bitprior_export.graphs.builder import GraphBuilder
+from bitprior_export.graphs.form import PORTABLE, Form
 from bitprior_export.graphs.forward import emit_forward
+from bitprior_export.graphs.objective import emit_gradient, emit_objective
 from bitprior_runtime.program import Program
-from bitprior_runtime.shapes import infer_shapes
 
 
-def build_generate(generator: Program, metadata: Mapping[str, str]) -> onnx.ModelProto:
+def build_generate(
+    generator: Program, metadata: Mapping[str, str], form: Form = PORTABLE
+) -> onnx.ModelProto:
     """Return z [B,k] -> image [B,C,H,W]."""
-    return _build_forward("generate", generator, "z", "image", metadata)
+    return _build_forward("generate", generator, ("z", "image"), metadata, form)
 
 
-def build_sense(sensing: Program, metadata: Mapping[str, str]) -> onnx.ModelProto:
+def build_sense(
+    sensing: Program, metadata: Mapping[str, str], form: Form = PORTABLE
+) -> onnx.ModelProto:
     """Return x [B,C,H,W] -> y [B,m]."""
-    return _build_forward("sense", sensing, "x", "y", metadata)
+    return _build_forward("sense", sensing, ("x", "y"), metadata, form)
 
 
 def build_gradient(
-    generator: Program, sensing: Program, metadata: Mapping[str, str]
+    generator: Program, sensing: Program, metadata: Mapping[str, str], form: Form = PORTABLE
 ) -> onnx.ModelProto:
     """Return (z [B,k], y [B,m]) -> (loss [B], gradient [B,k], image [B,C,H,W]).
 
     loss = ||y - A(G(z))||^2 and its gradient J_G^T J_A^T 2 (A(G(z)) - y), as inference ops alone.
     """
-    builder = GraphBuilder("gradient")
+    builder = GraphBuilder("gradient", form)
     z, y = builder.fresh("z"), builder.fresh("y")
-    drawn = emit_forward(builder, generator, z)
-    sensed = emit_forward(builder, sensing, drawn.output)
-    residual = builder.add("Sub", [sensed.output, y], "residual")
-    square = builder.add("Mul", [residual, residual])
-    axis = builder.integers([1], "axis")
-    loss = builder.add("ReduceSum", [square, axis], keepdims=0)
-    cotangent = builder.add("Mul", [residual, builder.scalar(2.0, "two")])
-    gradient = emit_adjoint(builder, drawn, emit_adjoint(builder, sensed, cotangent))
-    outputs = {"loss": loss, "gradient": gradient, "image": drawn.output}
+    objective = emit_objective(builder, generator, sensing, z, y)
+    gradient = emit_gradient(builder, objective)
+    drawn, sensed = objective.drawn, objective.sensed
+    outputs = {"loss": objective.loss, "gradient": gradient, "image": drawn.output}
     for wanted, name in outputs.items():
         builder.rename_output(name, wanted)
     (k,) = generator.inputs.values()
-    m = infer_shapes(sensing)[sensing.output]
-    image = infer_shapes(generator)[generator.output]
+    m, image = sensed.shapes[sensing.output], drawn.shapes[generator.output]
     return builder.model({"z": k, "y": m}, {"loss": (), "gradient": k, "image": image}, metadata)
 
 
 def _build_forward(
-    name: str, program: Program, source: str, target: str, metadata: Mapping[str, str]
+    name: str, program: Program, ends: tuple[str, str], metadata: Mapping[str, str], form: Form
 ) -> onnx.ModelProto:
-    builder = GraphBuilder(name)
+    source, target = ends
+    builder = GraphBuilder(name, form)
     emitted = emit_forward(builder, program, builder.fresh(source))
     builder.rename_output(emitted.output, target)
     (shape,) = program.inputs.values()

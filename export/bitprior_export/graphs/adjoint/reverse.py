@@ -48,10 +48,11 @@ def emit_adjoint(builder: GraphBuilder, emitted: Emitted, cotangent: str) -> str
         flowing = cotangents.pop(node.output, None)
         if flowing is None:
             continue
+        flowing = builder.name_cotangent(flowing, f"{program.name}/{node.output}")
         for index, name in enumerate(node.inputs):
             if name in program.tensors:
                 continue
             term = RULES[node.op](Call(builder, emitted, node, index, flowing))
             known = cotangents.get(name)
             cotangents[name] = builder.add("Add", [known, term]) if known else term
-    return cotangents[entry]
+    return builder.name_cotangent(cotangents[entry], f"{program.name}/{entry}")
