@@ -16,11 +16,10 @@ from bitprior_runtime.errors import UsageError
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
-from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, Solve, recover
-from bitprior_runtime.solvers import AdamOptions, Progress, ProximalOptions, adam, proximal
+from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
+from bitprior_runtime.solvers import Progress
+from bitprior_runtime.solvers.choice import choose
 from bitprior_runtime.solvers.solution import check_range
-
-SOLVERS = ("proximal", "adam")
 
 
 def load(path: str | os.PathLike[str]) -> "Model":
@@ -147,73 +146,85 @@ class Model:
         threads: int | None = None,
         restarts: int = 1,
         seed: int = 0,
+        latent: NDArray[Any] | None = None,
         steps: int | None = None,
         step_size: float | None = None,
         sparsity: int | None = None,
+        tolerance: float | None = None,
+        max_seconds: float | None = None,
+        line_search: bool | None = None,
+        momentum: bool | None = None,
         progress: Progress | None = None,
     ) -> Recovery:
         """Recover images from measurements.
 
+        An option a solver does not take is refused, with the names of those that take it.
+
         Args:
             y: Measurements [B,m], float.
-            solver: ``proximal`` or ``adam``.
+            solver: ``proximal``, ``adam``, ``lbfgs`` or ``gauss-newton``.
             engine: ``float``, ``integer``, ``onnx`` or ``onnx-training``; ``auto``: the fastest
                 by a measured probe, see :meth:`choose`.
             kernel: ``numpy`` or ``native``; ``auto``: native where it works.
             threads: Threads the engine may use; None leaves it to the engine.
             restarts: Start latents per measurement; the lowest measurement loss wins.
             seed: Seed of the start latents.
-            steps: Gradient steps; None: the bundle's (proximal) or the solver's default.
+            latent: Where the first restart starts, float [B,k]: a warm start.
+            steps: Most steps; None: the bundle's (proximal) or the solver's default.
             step_size: Step size; None: the bundle's learned beta (proximal) or the default.
-            sparsity: Latent entries kept by P_s; None: the bundle's.
+                Not for gauss-newton.
+            sparsity: Latent entries kept by P_s; None: the bundle's. Not for lbfgs, whose latents
+                are dense.
+            tolerance: A row stops when its loss has changed by at most this share of it.
+            max_seconds: Wall time after which no further step begins, s.
+            line_search: proximal: find beta in every step by backtracking (default: no);
+                lbfgs: strong Wolfe conditions (default: yes), or the steps of torch.optim.LBFGS.
+            momentum: proximal: Nesterov's momentum with restart (default: no).
             progress: Called with (step, steps).
 
         Returns:
             Images, latents, losses and how they came about.
 
         Raises:
-            UsageError: An argument is out of its range, or y has the wrong shape or values.
+            UsageError: An argument is out of its range, does not belong to the solver, or y or
+                latent has the wrong shape or values.
         """
-        measurements = check_rows(
-            "measurements", "m", np.asarray(y), self.bundle.manifest.measurement.size
-        )
+        manifest = self.bundle.manifest
+        m, k = manifest.measurement.size, manifest.latent
+        measurements = check_rows("measurements", "m", np.asarray(y), m)
         check_range("restarts", restarts, least=1)
         check_range("seed", seed, least=0)
+        start = None if latent is None else self._start(latent, len(measurements))
+        wishes = {
+            "steps": steps, "step_size": step_size, "sparsity": sparsity, "tolerance": tolerance,
+            "max_seconds": max_seconds, "line_search": line_search, "momentum": momentum,
+        }  # fmt: skip
+        choice = choose(solver, vars(manifest.solver), wishes)
         if engine == AUTO:
             arithmetic = self.choose(len(measurements) * restarts, kernel, threads).engine
         else:
             arithmetic = self.engine(engine, kernel, threads)
-        solve = self._solve(arithmetic, solver, steps, step_size, sparsity)
-        start = Restarts(restarts, seed, self.bundle.manifest.solver.initial_latent)
-        size = self.bundle.manifest.latent
-        return recover(arithmetic, solver, solve, measurements, size, start, progress)
-
-    def _solve(
-        self,
-        engine: Engine,
-        solver: str,
-        steps: int | None,
-        step_size: float | None,
-        sparsity: int | None,
-    ) -> Solve:
-        _check_name("solver", solver, SOLVERS)
-        default = self.bundle.manifest.solver
-        if sparsity is None:
-            sparsity = default.sparsity
-        if solver == "proximal":
-            options = ProximalOptions(
-                default.steps if steps is None else steps,
-                default.step_size if step_size is None else step_size,
-                sparsity,
-            )
-            return lambda y, z0, progress: proximal(engine, y, z0, options, progress)
-        plain = AdamOptions()
-        adam_options = AdamOptions(
-            plain.steps if steps is None else steps,
-            plain.step_size if step_size is None else step_size,
-            sparsity=sparsity,
+        return recover(
+            arithmetic,
+            solver,
+            choice.on(arithmetic),
+            measurements,
+            k,
+            Restarts(restarts, seed, manifest.solver.initial_latent, start),
+            max_rows=choice.max_rows(m, k),
+            max_seconds=max_seconds,
+            progress=progress,
         )
-        return lambda y, z0, progress: adam(engine, y, z0, adam_options, progress)
+
+    def _start(self, latent: NDArray[Any], rows: int) -> FloatArray:
+        start = check_rows("latents", "k", np.asarray(latent), self.bundle.manifest.latent)
+        if len(start) != rows:
+            raise UsageError(
+                f"{rows} start latents, one a measurement",
+                f"{len(start)}",
+                "give each measurement its latent",
+            )
+        return start
 
 
 def check_rows(name: str, symbol: str, rows: NDArray[Any], size: int) -> FloatArray:
@@ -237,8 +248,3 @@ def check_rows(name: str, symbol: str, rows: NDArray[Any], size: int) -> FloatAr
             "check the sensor or the file",
         )
     return checked
-
-
-def _check_name(kind: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise UsageError(f"{kind} among: {', '.join(known)}", f"{name!r}", f"choose a {kind}")

@@ -1,5 +1,7 @@
 """Solvers on problems with known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -134,10 +136,10 @@ def test_the_lowest_measurement_loss_wins_and_nan_never_does():
     engine = linear_engine(np.eye(2))
     y = np.array([[1.0, 1.0]], np.float32)
 
-    def solve(measurements, z0, progress):
+    def solve(measurements, z0, seconds, progress):
         solution = proximal(engine, measurements, z0, ProximalOptions(1, 0.1))
         losses = np.array([3, np.nan, 1, 2], np.float32)
-        return type(solution)(z0, losses, np.tile(losses, (2, 1)))
+        return replace(solution, latent=z0, loss=losses, history=np.tile(losses, (2, 1)))
 
     found = recover(engine, "fake", solve, y, 2, Restarts(4, 0, "normal"))
     assert found.loss.tolist() == [1]
@@ -148,7 +150,7 @@ def test_more_restarts_never_end_in_a_higher_loss():
     engine = linear_engine(np.eye(3))
     y = np.random.default_rng(0).standard_normal((10, 3)).astype(np.float32)
 
-    def solve(measurements, z0, progress):
+    def solve(measurements, z0, seconds, progress):
         return proximal(engine, measurements, z0, ProximalOptions(3, 0.1), progress)
 
     one = recover(engine, "proximal", solve, y, 3, Restarts(1, 0, "normal"))
@@ -162,12 +164,12 @@ def test_rows_do_not_depend_on_the_batch_they_are_in():
     y = np.random.default_rng(0).standard_normal((300, 4)).astype(np.float32)
     steps = []
 
-    def solve(measurements, z0, progress):
+    def solve(measurements, z0, seconds, progress):
         return proximal(engine, measurements, z0, ProximalOptions(5, 0.1), progress)
 
     together = recover(
         engine, "proximal", solve, y, 4, Restarts(2, 0, "normal"),
-        lambda step, total: steps.append((step, total)),
+        progress=lambda step, total: steps.append((step, total)),
     )  # fmt: skip
     alone = recover(engine, "proximal", solve, y[:1], 4, Restarts(2, 0, "normal"))
     np.testing.assert_allclose(together.history[:, :1], alone.history, rtol=1e-4)

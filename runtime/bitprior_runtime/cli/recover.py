@@ -18,16 +18,33 @@ def run(
     bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
     measurements: Annotated[Path, typer.Argument(help="A .npy file of measurements [B,m].")],
     out: Annotated[Path, typer.Option(help="Where the images go: .png (a sheet) or .npy.")],
-    solver: Annotated[str, typer.Option(help="proximal or adam.")] = "proximal",
+    solver: Annotated[
+        str, typer.Option(help="proximal, adam, lbfgs or gauss-newton.")
+    ] = "proximal",
     engine: Annotated[str, typer.Option(help="float.")] = "float",
     kernel: Annotated[str, typer.Option(help="numpy.")] = "numpy",
     restarts: Annotated[int, typer.Option(help="Starts per measurement; lowest loss wins.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the start latents.")] = 0,
-    steps: Annotated[
-        int | None, typer.Option(help="Gradient steps; default: the bundle's.")
+    latent: Annotated[
+        Path | None, typer.Option(help="A .npy file of latents [B,k] the first start begins at.")
     ] = None,
-    step_size: Annotated[float | None, typer.Option(help="Default: the learned one.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Most steps; default: the bundle's, or the solver's.")
+    ] = None,
+    step_size: Annotated[
+        float | None, typer.Option(help="Default: the learned one, or the solver's.")
+    ] = None,
     sparsity: Annotated[int | None, typer.Option(help="Latent entries kept (P_s).")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="An image stops at this relative change of its loss.")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="No step begins after this time.")
+    ] = None,
+    line_search: Annotated[
+        bool | None, typer.Option(help="proximal: backtracking; lbfgs: strong Wolfe.")
+    ] = None,
+    momentum: Annotated[bool | None, typer.Option(help="proximal: Nesterov's momentum.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Recover images: find the latent z whose measurement A(G(z)) is nearest to y."""
@@ -36,6 +53,7 @@ def run(
         raise UsageError("--out ending in .png or .npy", f"{out.name!r}", "rename the output")
     model = load(bundle)
     y = read_array(measurements, "measurements [B,m]")
+    start = None if latent is None else read_array(latent, "latents [B,k]")
     with progress_bar("Recovering") as progress:
         recovery = model.recover(
             y,
@@ -44,9 +62,14 @@ def run(
             kernel=kernel,
             restarts=restarts,
             seed=seed,
+            latent=start,
             steps=steps,
             step_size=step_size,
             sparsity=sparsity,
+            tolerance=tolerance,
+            max_seconds=max_seconds,
+            line_search=line_search,
+            momentum=momentum,
             progress=progress,
         )
     _write(out, recovery.image)
@@ -70,14 +93,17 @@ def _figures(recovery: Recovery, out: Path, restarts: int, seed: int) -> dict[st
         "restarts": restarts,
         "seed": seed,
         "seconds": recovery.seconds,
+        "steps": recovery.steps.tolist(),
+        "evaluations": recovery.evaluations.tolist(),
         "loss": recovery.loss.tolist(),
         "history": recovery.history.T.tolist(),
     }
 
 
 def _line(recovery: Recovery, out: Path) -> str:
-    count, steps = len(recovery.image), len(recovery.history) - 1
+    count, least, most = len(recovery.image), recovery.steps.min(), recovery.steps.max()
     images = "1 image" if count == 1 else f"{count} images"
+    steps = f"{most}" if least == most else f"{least} to {most}"
     first, last = np.median(recovery.history[0]), np.median(recovery.history[-1])
     return (
         f"Recovered {images} in {recovery.seconds:.2f} s ({recovery.solver}, {steps} steps, "

@@ -1,6 +1,6 @@
 """The engine interface: an arithmetic in which G, A and the gradient are worked out."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -30,4 +30,16 @@ class Engine(Protocol):
 
     def value_and_grad(self, z: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return f(z), [B], and its gradient with respect to z, [B,k]."""
+        ...
+
+
+@runtime_checkable
+class DifferentiableEngine(Engine, Protocol):
+    """An engine that also gives single products with the Jacobian J = d A(G(z)) / dz, [m,k]."""
+
+    def vjp(self, z: NDArray[Any], cotangent: NDArray[Any]) -> NDArray[Any]:
+        """Return J^T c, [B,k], for cotangents c [B,m] of the measurements.
+
+        Latents z [B,k], one a cotangent; or [1,k], one for all of them.
+        """
         ...

@@ -60,8 +60,24 @@ class FloatEngine:
         cotangent = self._sensing.backward(sensed, 2 * residual)[x_name]
         return loss, self._generator.backward(drawn, cotangent)[z_name]
 
+    def vjp(self, z: Array, cotangent: Array) -> Array:
+        """Return J^T c, [B,k], of J = d A(G(z)) / dz for c [B,m] and z [B,k], or [1,k] for all."""
+        drawn = self.trace("generator", z)
+        sensed = self.trace("sensing", drawn[self._generator.program.output])
+        if len(z) != len(cotangent):
+            drawn, sensed = (_repeated(values, len(cotangent)) for values in (drawn, sensed))
+        (x_name,) = self._sensing.program.inputs
+        (z_name,) = self._generator.program.inputs
+        flowing = self._sensing.backward(sensed, cotangent)[x_name]
+        return self._generator.backward(drawn, flowing)[z_name]
+
     def trace(self, which: Literal["generator", "sensing"], value: Array) -> Mapping[str, Array]:
         """Return every activation of one program by name, for node-by-node comparison."""
         program = self._generator if which == "generator" else self._sensing
         (name,) = program.program.inputs
         return program.forward({name: np.asarray(value, dtype=self.dtype)})
+
+
+def _repeated(values: Mapping[str, Array], count: int) -> dict[str, Array]:
+    """Return activations of one row as those of ``count`` equal rows, without a copy."""
+    return {name: np.broadcast_to(a, (count, *a.shape[1:])) for name, a in values.items()}

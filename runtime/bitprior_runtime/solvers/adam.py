@@ -6,7 +6,8 @@ import numpy as np
 
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.solvers.latents import hard_threshold
-from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_problem, check_range
+from bitprior_runtime.solvers.running import ALL, Mask, Method, check_limits, run
+from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_range
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,9 @@ class AdamOptions:
         beta2: Decay of the second moment.
         epsilon: Added to the root of the second moment.
         sparsity: s of P_s, or None for dense latents.
+        tolerance: A row stops at the first latent whose loss differs from the one before by at
+            most this share of it; 0 takes all steps.
+        max_seconds: Wall time after which no further step begins, s.
     """
 
     steps: int = 200
@@ -28,9 +32,11 @@ class AdamOptions:
     beta2: float = 0.999
     epsilon: float = 1e-8
     sparsity: int | None = None
+    tolerance: float = 0.0
+    max_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        check_range("steps", self.steps, least=1)
+        check_limits(self)
         check_range("step_size", self.step_size, least=0, open_end=True)
         check_range("beta1", self.beta1, least=0, below=1)
         check_range("beta2", self.beta2, least=0, below=1)
@@ -57,20 +63,27 @@ def adam(
     Raises:
         UsageError: y and z0 do not fit, or hold NaN or Inf.
     """
-    check_problem(y, z0)
-    z = z0
-    first, second = np.zeros_like(z0), np.zeros_like(z0)
-    b1, b2 = options.beta1, options.beta2
-    history = []
-    for t in range(1, options.steps + 1):
-        f, grad = engine.value_and_grad(z, y)
-        history.append(f)
-        first = (b1 * first + (1 - b1) * grad).astype(z0.dtype)
-        second = (b2 * second + (1 - b2) * grad * grad).astype(z0.dtype)
-        scale = np.sqrt(second / (1 - b2**t)) + options.epsilon
-        step = options.step_size * (first / (1 - b1**t)) / scale
-        z = hard_threshold((z - step).astype(z0.dtype), options.sparsity)
-        if progress is not None:
-            progress(t, options.steps)
-    history.append(engine.loss(z, y))
-    return Solution(z, history[-1], np.stack(history))
+    return run(_Adam(engine, y, z0, options), options, progress)
+
+
+class _Adam(Method):
+    def __init__(self, engine: Engine, y: Array, z0: Array, options: AdamOptions) -> None:
+        super().__init__(engine, y, z0)
+        self._options, self._t = options, 0
+        self._grad = np.zeros_like(z0)
+        self._first, self._second = np.zeros_like(z0), np.zeros_like(z0)
+
+    def evaluate(self) -> Array:
+        f, self._grad = self.value_and_grad(self.z, ALL)
+        return f
+
+    def step(self) -> Mask:
+        self._t += 1
+        b1, b2 = self._options.beta1, self._options.beta2
+        grad, dtype = self._grad, self.z.dtype
+        self._first = (b1 * self._first + (1 - b1) * grad).astype(dtype)
+        self._second = (b2 * self._second + (1 - b2) * grad * grad).astype(dtype)
+        scale = np.sqrt(self._second / (1 - b2**self._t)) + self._options.epsilon
+        step = self._options.step_size * (self._first / (1 - b1**self._t)) / scale
+        self.z = hard_threshold((self.z - step).astype(dtype), self._options.sparsity)
+        return np.ones(len(self.z), dtype=bool)

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-InitialLatent: TypeAlias = Literal["unit-normal", "normal", "zero"]
+InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero"]
 
 
 def initial_latents(
@@ -21,7 +21,8 @@ def initial_latents(
         seed: Seed of the generator (numpy PCG64).
         restarts: Latents per row.
         kind: ``unit-normal``: N(0, I_k) scaled to unit L2 norm (as Deep Compressed Sensing
-            does); ``normal``: N(0, I_k); ``zero``.
+            does); ``normal``: N(0, I_k); ``clamped-normal``: N(0, I_k) with every entry clipped
+            to [-1,1] (as Generator Surgery does); ``zero``.
 
     Returns:
         float32 [restarts, count, k].
@@ -32,6 +33,8 @@ def initial_latents(
     z = np.stack([stream.standard_normal((count, size), dtype=np.float32) for stream in streams])
     if kind == "unit-normal":
         z /= np.linalg.norm(z, axis=-1, keepdims=True)
+    elif kind == "clamped-normal":
+        np.clip(z, -1, 1, out=z)
     return z
 
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bitprior_runtime.engines.base import Engine
+from bitprior_runtime.solvers.backtracking import Backtracking
 from bitprior_runtime.solvers.latents import hard_threshold
-from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_problem, check_range
+from bitprior_runtime.solvers.momentum import Momentum
+from bitprior_runtime.solvers.running import ALL, Mask, Method, check_limits, run
+from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_range
 
 
 @dataclass(frozen=True)
@@ -16,23 +18,29 @@ class ProximalOptions:
 
     Attributes:
         steps: T, gradient steps.
-        step_size: beta; a bundle carries the one learned in training.
+        step_size: beta; a bundle carries the one learned in training. With ``line_search`` the
+            first one tried.
         sparsity: s of P_s, or None for dense latents.
         tolerance: A row stops at the first latent whose loss differs from the one before by at
             most this share of it; 0 takes all steps.
+        max_seconds: Wall time after which no further step begins, s.
+        line_search: Find beta anew in every step and row, by backtracking.
+        momentum: Nesterov's momentum (FISTA), with adaptive restart.
     """
 
     steps: int = 50
     step_size: float = 0.01
     sparsity: int | None = None
     tolerance: float = 0.0
+    max_seconds: float | None = None
+    line_search: bool = False
+    momentum: bool = False
 
     def __post_init__(self) -> None:
-        check_range("steps", self.steps, least=1)
+        check_limits(self)
         check_range("step_size", self.step_size, least=0, open_end=True)
         if self.sparsity is not None:
             check_range("sparsity", self.sparsity, least=1)
-        check_range("tolerance", self.tolerance, least=0, below=1)
 
 
 def proximal(
@@ -40,8 +48,7 @@ def proximal(
 ) -> Solution:
     """Minimise f(z) = ||y - A(G(z))||^2 subject to ||z||_0 <= s, row by row.
 
-    z <- P_s(z - beta grad f(z)), T times, or until every row has stopped. A stopped row keeps its
-    latent; it stays in the batch, whose other rows are then rounded as they were.
+    z <- P_s(z - beta grad f(z)), T times, or until every row has stopped.
 
     Args:
         engine: The arithmetic.
@@ -51,36 +58,32 @@ def proximal(
         progress: Called with (step, steps) after each step.
 
     Returns:
-        z_T, f(z_T) and f along the way: always T + 1 values a row, the last one repeated where
-        the row stopped early.
+        z_T, f(z_T) and f along the way.
 
     Raises:
         UsageError: y and z0 do not fit, or hold NaN or Inf.
     """
-    check_problem(y, z0)
-    z, beta, s = z0, z0.dtype.type(options.step_size), options.sparsity
-    stopped = np.zeros(len(z), dtype=bool)
-    history: list[Array] = []
-    for t in range(options.steps):
-        f, grad = engine.value_and_grad(z, y)
-        history.append(f)
-        stopped |= _settled(history, options.tolerance)
-        if stopped.all():
-            break
-        z = np.where(stopped[:, np.newaxis], z, hard_threshold(z - beta * grad, s))
-        if progress is not None:
-            progress(t + 1, options.steps)
+    beta, s = options.step_size, options.sparsity
+    method: Method
+    if options.momentum:
+        method = Momentum(engine, y, z0, beta, s, line_search=options.line_search)
+    elif options.line_search:
+        method = Backtracking(engine, y, z0, beta, s)
     else:
-        history.append(engine.loss(z, y))
-    history += [history[-1]] * (options.steps + 1 - len(history))
-    return Solution(z, history[-1], np.stack(history))
+        method = _FixedStep(engine, y, z0, beta, s)
+    return run(method, options, progress)
 
 
-def _settled(history: list[Array], tolerance: float) -> NDArray[np.bool_]:
-    """Return which rows' loss has hardly changed in the last step, [B]."""
-    now = history[-1]
-    if tolerance == 0 or len(history) == 1:
-        return np.zeros(len(now), dtype=bool)
-    before = history[-2]
-    settled: NDArray[np.bool_] = np.abs(before - now) <= now.dtype.type(tolerance) * before
-    return settled
+class _FixedStep(Method):
+    def __init__(self, engine: Engine, y: Array, z0: Array, beta: float, s: int | None) -> None:
+        super().__init__(engine, y, z0)
+        self._beta, self._s = z0.dtype.type(beta), s
+        self._grad = np.zeros_like(z0)
+
+    def evaluate(self) -> Array:
+        f, self._grad = self.value_and_grad(self.z, ALL)
+        return f
+
+    def step(self) -> Mask:
+        self.z = hard_threshold(self.z - self._beta * self._grad, self._s)
+        return np.ones(len(self.z), dtype=bool)

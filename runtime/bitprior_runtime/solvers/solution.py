@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bitprior_runtime.errors import UsageError
 
 Array: TypeAlias = NDArray[Any]
+Counts: TypeAlias = NDArray[np.int64]
 Progress: TypeAlias = Callable[[int, int], None]
 
 
@@ -20,12 +21,19 @@ class Solution:
     Attributes:
         latent: Last latents [B,k].
         loss: f(latent), [B].
-        history: f before each step and at the end, [steps + 1, B].
+        history: f before each step and at the end, [longest + 1, B] with ``longest`` the most
+            steps a row took; the last value is repeated where a row stopped earlier. With
+            momentum, f where the gradient was taken.
+        steps: Steps each row took, [B].
+        evaluations: How often the networks were evaluated for each row, [B], forward alone or with
+            a gradient; the Jacobian of a Gauss-Newton step counts m.
     """
 
     latent: Array
     loss: Array
     history: Array
+    steps: Counts
+    evaluations: Counts
 
 
 def check_problem(y: Array, z0: Array) -> None:
