@@ -1,8 +1,8 @@
 """Compile ``runtime/native`` into the wheel, if there is a C compiler.
 
-The library is plain C loaded by ctypes, so one wheel serves every Python 3 of a platform: its tag is
-``py3-none-linux_<machine>``. Without a compiler, or with BITPRIOR_NO_NATIVE set, the wheel is pure
-and the numpy kernels do all the work.
+The library is plain C loaded by ctypes, so one wheel serves every Python 3 of a platform: its tag
+is ``py3-none-linux_<machine>``. Without a compiler, or with BITPRIOR_NO_NATIVE set, the wheel is
+pure and the numpy kernels do all the work.
 
 In a source tree, ``python hatch_build.py`` builds the library in place, warnings being errors;
 ``python hatch_build.py --sanitizers DIR`` builds it with ASan and UBSan into DIR.
