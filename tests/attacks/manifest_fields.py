@@ -203,3 +203,74 @@ def a_companion_hash_that_is_none(parts: Parts) -> None:
 @forgery(ValueRangeError)
 def a_name_of_a_thousand_letters(parts: Parts) -> None:
     parts.manifest["name"] = "x" * 1000
+
+
+def calibrate(parts: Parts, **changed: Any) -> None:
+    """Give the manifest a calibration, good but for some of its fields."""
+    good = {"activation_bits": 8, "absmax": {"generator": {"z": 3.0}, "sensing": {"x": 1.0}}}
+    parts.manifest["calibration"] = {**good, **changed}
+
+
+@forgery(ValueRangeError)
+def activations_of_twelve_bits(parts: Parts) -> None:
+    calibrate(parts, activation_bits=12)
+
+
+@forgery(WrongTypeError)
+def activations_of_true_bits(parts: Parts) -> None:
+    calibrate(parts, activation_bits=True)
+
+
+@forgery(InconsistentManifestError)
+def a_calibration_of_a_weight(parts: Parts) -> None:
+    calibrate(parts, absmax={"generator": {"fc0.weight": 1.0}, "sensing": {}})
+
+
+@forgery(MissingKeyError)
+def a_calibration_of_half_the_programs(parts: Parts) -> None:
+    calibrate(parts, absmax={"generator": {"z": 1.0}})
+
+
+@forgery(ValueRangeError)
+def an_activation_that_is_never_anything(parts: Parts) -> None:
+    calibrate(parts, absmax={"generator": {"z": 0.0}, "sensing": {}})
+
+
+@forgery(WrongTypeError)
+def a_calibration_that_is_a_list(parts: Parts) -> None:
+    parts.manifest["calibration"] = [8]
+
+
+@forgery(InconsistentManifestError)
+def latents_that_are_fewer_than_the_latent(parts: Parts) -> None:
+    parts.manifest["latents"] = {"z": [3]}
+
+
+@forgery(InconsistentManifestError)
+def no_part_of_the_latent_at_all(parts: Parts) -> None:
+    parts.manifest["latents"] = {}
+
+
+@forgery(ValueRangeError)
+def a_latent_in_more_parts_than_any_network(parts: Parts) -> None:
+    parts.manifest["latents"] = {f"z{index}": [1] for index in range(65)}
+
+
+@forgery(UnsafeNameError)
+def a_part_of_the_latent_that_climbs_out(parts: Parts) -> None:
+    parts.manifest["latents"] = {"../z": [4]}
+
+
+@forgery(ShapeError)
+def a_part_of_the_latent_of_size_zero(parts: Parts) -> None:
+    parts.manifest["latents"] = {"z": [4], "none": [0]}
+
+
+@forgery(UnknownKeyError)
+def a_newer_key_in_an_older_format(parts: Parts) -> None:
+    parts.manifest["format"] = "1.0"
+
+
+@forgery(ValueRangeError)
+def an_unknown_solver(parts: Parts) -> None:
+    parts.manifest["solver"]["name"] = "eval"

@@ -204,6 +204,7 @@ def smallest_bundle() -> Bundle:
         whole.manifest,
         geometry=(1, 1, 3),
         latent=2,
+        latents={},
         measurement=Measurement("linear", 1),
         solver=SolverDefaults(step_size=STEP_SIZE),
     )

@@ -10,12 +10,12 @@ written from the bundle in memory, so that no writer or reader can vouch for its
 """
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from bitprior_export.bundle import encode_bundle
-from bitprior_runtime.bundle import FORMAT, Bundle
+from bitprior_runtime.bundle import FORMAT, Bundle, Calibration
 from bitprior_runtime.program import Program
 from bitprior_runtime.tensors import QuantisedTensor, Tensor
 from builders.bundles import tiny_bundle
@@ -23,9 +23,27 @@ from builders.bundles import tiny_bundle
 FOLDER = Path(__file__).parent.parent / "golden"
 
 
+# What a manifest of an older format means where it says nothing, by key.
+SINCE_1_1: dict[str, Any] = {"calibration": None, "latents": {"z": [4]}}
+
+
+def golden_bundle() -> Bundle:
+    """Return the bundle: one that uses all the current format has."""
+    bundle = tiny_bundle(bits=3, axis=0, seed=2023)
+    manifest = replace(
+        bundle.manifest,
+        solver=replace(bundle.manifest.solver, name="adam", initial_latent="clamped-normal"),
+        latents={"skip": (1, 3), "head": (1,)},
+        calibration=Calibration(
+            8, {"generator": {"z": 3.0, "act0": 1.25}, "sensing": {"x": 1.0, "y": 2.5}}
+        ),
+    )
+    return replace(bundle, manifest=manifest)
+
+
 def write_golden_file(folder: Path = FOLDER) -> None:
     """Write ``format-<version>.bitprior`` and ``format-<version>.json``."""
-    bundle = tiny_bundle(bits=3, axis=0, seed=2023)
+    bundle = golden_bundle()
     (folder / f"format-{FORMAT}.bitprior").write_bytes(encode_bundle(bundle))
     text = json.dumps(contents(bundle), indent=1, sort_keys=True)
     (folder / f"format-{FORMAT}.json").write_text(text + "\n")

@@ -8,6 +8,7 @@ from bitprior_runtime.bundle.bundle import Bundle, GoldenCases
 from bitprior_runtime.bundle.errors import BundleError
 from bitprior_runtime.bundle.manifest import (
     FORMAT,
+    Calibration,
     Manifest,
     Measurement,
     Producer,
@@ -20,6 +21,7 @@ __all__ = [
     "FORMAT",
     "Bundle",
     "BundleError",
+    "Calibration",
     "GoldenCases",
     "Manifest",
     "Measurement",

@@ -16,6 +16,8 @@ MAX_RANK = 6
 MAX_ELEMENTS = 2**28
 # Low-bit weights in all tensors of a file together; in memory a code takes one byte.
 MAX_CODES = 2**25
+# Parts of a latent: what a cut through a network with skips lays bare.
+MAX_LATENT_PARTS = 64
 MAX_NESTING = 16
 MAX_NAME_LENGTH = 256
 MAX_TEXT_LENGTH = 2**14

@@ -11,12 +11,13 @@ from bitprior_runtime.tensors import Grid
 # A reader of 1.n reads 1.0 to 1.n. Fixed for ever, in every major version: how the file begins
 # (see envelope) and that the manifest has its version under "format".
 FORMAT_MAJOR = 1
-FORMAT_MINOR = 0
+FORMAT_MINOR = 1
 FORMAT = f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
 
 Granularity: TypeAlias = Literal["per-tensor", "per-channel"]
-InitialLatent: TypeAlias = Literal["unit-normal"]
-SolverName: TypeAlias = Literal["proximal"]
+InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero"]
+SolverName: TypeAlias = Literal["proximal", "adam", "lbfgs"]
+ActivationBits: TypeAlias = Literal[8, 16]
 ProgramName: TypeAlias = Literal["generator", "sensing"]
 PROGRAM_NAMES: tuple[ProgramName, ...] = ("generator", "sensing")
 FLOAT_BITS = 32
@@ -53,7 +54,8 @@ class SolverDefaults:
     """How a recovery runs unless the user says otherwise.
 
     Attributes:
-        step_size: beta, the one learned in training.
+        step_size: beta of the proximal solver and of the golden traces: learned in training, or
+            found at export.
         steps: Gradient steps.
         sparsity: s of P_s, or None for dense latents.
         initial_latent: Distribution of the start latents.
@@ -82,6 +84,19 @@ class Tolerances:
     measurement: float
     gradient: float
     trace: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Ranges of the activations, for engines that compute in integers.
+
+    Attributes:
+        activation_bits: Bit width the ranges were chosen for.
+        absmax: Largest magnitude of activations by program and name, above zero.
+    """
+
+    activation_bits: ActivationBits
+    absmax: Mapping[ProgramName, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -132,6 +147,9 @@ class Manifest:
         licence: Licence note of the training data.
         training: Where the weights come from: data set, split hash, config, seeds, commit.
         value_range: Of the images.
+        latents: Shapes of the parts that the flat latent is made of, in order, by name; of an
+            uncut generator the one part ``z``, which is also the default.
+        calibration: Ranges of the activations, or None if nobody measured them.
         companions: SHA-256 of files exported beside the bundle, by file name.
         sha256: SHA-256 of every tensor block, by block name; the writer fills it in.
         digest: SHA-256 of the whole file, these digits read as zeros; the writer fills it in.
@@ -151,7 +169,13 @@ class Manifest:
     licence: str
     training: Mapping[str, Json] = field(default_factory=dict)
     value_range: tuple[float, float] = (0.0, 1.0)
+    latents: Mapping[str, Shape] = field(default_factory=dict)
+    calibration: Calibration | None = None
     companions: Mapping[str, str] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
     digest: str = "0" * 64
     format: str = FORMAT
+
+    def __post_init__(self) -> None:
+        if not self.latents:
+            object.__setattr__(self, "latents", {"z": (self.latent,)})

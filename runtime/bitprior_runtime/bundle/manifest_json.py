@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TypeAlias, get_args
 
 from bitprior_runtime.bundle import fields
+from bitprior_runtime.bundle.calibration_json import calibration_from_json, latents_from_json
 from bitprior_runtime.bundle.errors import (
     EXPORT_AGAIN,
     UPGRADE,
@@ -40,15 +41,21 @@ from bitprior_runtime.tensors import GRIDS
 Programs: TypeAlias = Mapping[ProgramName, ProgramEntry]
 
 _KEYS = (*Manifest.__dataclass_fields__, "programs")
+# Keys by the minor version that brought them; an older file has none of them.
+_KEYS_SINCE = {1: ("calibration", "latents")}
 _VALUE_RANGE = [0.0, 1.0]
 
 
 def manifest_to_json(manifest: Manifest, programs: Programs) -> dict[str, Json]:
-    """Return the JSON of a manifest: keys sorted at every depth, but the digest first."""
+    """Return the JSON of a manifest: keys sorted at every depth, but the digest first.
+
+    The parts of the latent keep their order, which is theirs in z.
+    """
     found: dict[str, Json] = asdict(manifest)
     found["programs"] = {name: program_to_json(entry) for name, entry in programs.items()}
     first = {"digest": found.pop("digest")}
-    return first | {key: _sorted(found[key]) for key in sorted(found)}
+    ordered = {"latents": found["latents"]}
+    return first | {key: ordered.get(key, _sorted(found[key])) for key in sorted(found)}
 
 
 def manifest_from_json(value: Json) -> tuple[Manifest, Programs]:
@@ -57,8 +64,11 @@ def manifest_from_json(value: Json) -> tuple[Manifest, Programs]:
     Raises:
         ManifestError: One of its subclasses.
     """
-    found = fields.record(value, "the manifest", _KEYS)
-    programs = fields.record(found["programs"], "programs", PROGRAM_NAMES)
+    found = fields.record(value, "the manifest", _keys(value))
+    parts = fields.record(found["programs"], "programs", PROGRAM_NAMES)
+    programs: Programs = {
+        name: program_from_json(parts[name], f"programs.{name}") for name in PROGRAM_NAMES
+    }
     latent = fields.integer(found["latent"], "latent", 1, MAX_ELEMENTS)
     _check_value_range(found["value_range"])
     manifest = Manifest(
@@ -76,14 +86,14 @@ def manifest_from_json(value: Json) -> tuple[Manifest, Programs]:
         tolerances=_tolerances(found["tolerances"]),
         licence=fields.text(found["licence"], "licence"),
         training=fields.mapping(found["training"], "training"),
+        latents=latents_from_json(found["latents"], latent) if "latents" in found else {},
+        calibration=calibration_from_json(found.get("calibration"), programs),
         companions=_hashes(found["companions"], "companions", file_names=True),
         sha256=_hashes(found["sha256"], "sha256", file_names=False),
         digest=fields.sha256(found["digest"], "digest"),
         format=fields.text(found["format"], "format"),
     )
-    return manifest, {
-        name: program_from_json(programs[name], f"programs.{name}") for name in PROGRAM_NAMES
-    }
+    return manifest, programs
 
 
 def check_version(value: Json) -> None:
@@ -108,6 +118,14 @@ def check_version(value: Json) -> None:
         raise OlderMajorError(readable, f"format {found}", "export the model again")
     if minor > FORMAT_MINOR:
         raise NewerMinorError(readable, f"format {found}, a newer minor version", UPGRADE)
+
+
+def _keys(value: Json) -> tuple[str, ...]:
+    """Return the keys of a manifest of the version this one has."""
+    version = fields.text(fields.mapping(value, "the manifest")["format"], "format")
+    minor = int(version.partition(".")[2])
+    newer = {key for since, keys in _KEYS_SINCE.items() if since > minor for key in keys}
+    return tuple(key for key in _KEYS if key not in newer)
 
 
 def _sorted(value: Json) -> Json:

@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from bitprior_runtime.bundle import strict_json
+from bitprior_runtime.bundle import FORMAT, Calibration, strict_json
 from bitprior_runtime.bundle.blocks import entry_of
 from bitprior_runtime.bundle.errors import (
     NewerMajorError,
     NewerMinorError,
     OlderMajorError,
+    UnknownKeyError,
     ValueRangeError,
 )
-from bitprior_runtime.bundle.manifest import Manifest
+from bitprior_runtime.bundle.manifest import ActivationBits, InitialLatent, Manifest, SolverName
 from bitprior_runtime.bundle.manifest_json import (
     Programs,
     check_version,
@@ -75,7 +76,7 @@ def test_the_digest_comes_first_and_the_other_keys_are_sorted() -> None:
     [
         ("2.0", NewerMajorError),
         ("10.3", NewerMajorError),
-        ("1.1", NewerMinorError),
+        ("1.2", NewerMinorError),
         ("0.9", OlderMajorError),
         ("1", ValueRangeError),
         ("1.0.0", ValueRangeError),
@@ -92,9 +93,39 @@ def test_a_version_that_cannot_be_read_is_refused(version: str, error: type[Exce
 
 
 def test_the_error_of_a_newer_version_names_both_versions_and_the_way_out() -> None:
-    with pytest.raises(NewerMajorError, match=r"1\.0.*7\.2.*upgrade"):
+    with pytest.raises(NewerMajorError, match=r"1\.1.*7\.2.*upgrade"):
         check_version({"format": "7.2"})
 
 
 def test_this_readers_own_version_is_read() -> None:
-    check_version({"format": "1.0"})
+    check_version({"format": FORMAT})
+
+
+def test_an_older_file_has_none_of_the_newer_keys() -> None:
+    value = manifest_to_json(tiny_bundle().manifest, tiny_programs())
+    value["format"] = "1.0"
+    with pytest.raises(UnknownKeyError, match="calibration"):
+        manifest_from_json(value)
+    del value["calibration"], value["latents"]
+    manifest, _ = manifest_from_json(value)
+    assert manifest.latents == {"z": (4,)}
+    assert manifest.calibration is None
+
+
+@pytest.mark.parametrize("name", ["proximal", "adam", "lbfgs"])
+@pytest.mark.parametrize("initial", ["unit-normal", "normal", "clamped-normal", "zero"])
+def test_every_solver_and_start_survives_json(name: SolverName, initial: InitialLatent) -> None:
+    manifest = tiny_bundle().manifest
+    solver = replace(manifest.solver, name=name, initial_latent=initial)
+    found, _ = through_json(replace(manifest, solver=solver), tiny_programs())
+    assert found.solver == solver
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_calibration_and_the_parts_of_a_latent_survive_json(bits: ActivationBits) -> None:
+    calibration = Calibration(bits, {"generator": {"z": 3.5, "act0": 1e-3}, "sensing": {}})
+    parts = {"skip": (1, 3), "head": (1,)}
+    manifest = replace(tiny_bundle().manifest, calibration=calibration, latents=parts)
+    found, _ = through_json(manifest, tiny_programs())
+    assert found.calibration == calibration
+    assert list(found.latents.items()) == list(parts.items())

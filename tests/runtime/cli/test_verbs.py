@@ -66,7 +66,7 @@ def test_json_holds_the_loss_history(call, bundle_path, images):
 def test_info_shows_layers_and_bits(call, bundle_path):
     status, out, _ = call("info", bundle_path)
     assert status == 0
-    assert "4-bit prior, format 1.0" in out
+    assert "4-bit prior, format 1.1" in out
     assert "Gemm" in out
     assert json.loads(call("info", bundle_path, "--json")[1])["name"] == "tiny"
 
