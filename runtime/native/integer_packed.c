@@ -21,7 +21,7 @@ void bp_pack_codes(const bp_packed *w, const uint8_t *codes, uint8_t *packed) {
 }
 
 size_t bp_scratch_bytes(const bp_packed *w) {
-    /* Expanded cotangents (64 bytes a strip) and transposed sums (64 bytes a tile), two rows. */
+    /* Expanded rows (64 bytes a strip) and transposed sums (64 bytes a tile) of two rows. */
     const size_t tiles = (size_t)bp_padded_ins(w) / TILE_INS;
     return 2 * WORD_BYTES * ((size_t)w->strips + tiles);
 }
@@ -71,4 +71,4 @@ static void transposed_scalar(const bp_product *p) {
     }
 }
 
-const bp_integer_kernels bp_integer_scalar = {"scalar", forward_scalar, transposed_scalar};
+const bp_integer_kernels bp_integer_scalar = {forward_scalar, transposed_scalar};

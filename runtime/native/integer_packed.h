@@ -76,7 +76,6 @@ typedef struct {
 typedef void (*bp_product_fn)(const bp_product *);
 
 typedef struct {
-    const char *name;
     bp_product_fn forward;
     bp_product_fn transposed;
 } bp_integer_kernels;

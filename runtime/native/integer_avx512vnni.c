@@ -1,12 +1,10 @@
 /* Products on packed weights with AVX-512 VNNI: vpdpbusd, 64 byte products an instruction. */
 #include "integer_packed.h"
 
-#if defined(__x86_64__)
 #include <immintrin.h>
 #include <string.h>
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
 INLINE __m512i broadcast4(const int8_t *bytes) {
@@ -22,7 +20,7 @@ INLINE __m512i tile_of(__m512i word, const int bits, const int tile, const int p
         return word;
     }
     const int phase = tile % phases;
-    const unsigned shift = (unsigned)((tile - phase) * bits);
+    const int shift = (tile - phase) * bits;
     const __m512i mask = _mm512_set1_epi8((char)(((1 << bits) - 1) << (phase * bits)));
     return _mm512_and_si512(shift == 0 ? word : _mm512_srli_epi16(word, shift), mask);
 }
@@ -287,10 +285,10 @@ INLINE void transposed_bits(const bp_product *p, const int bits) {
 }
 
 #define FOR_EACH_WIDTH(direction)                                                              \
-    static TARGET void direction##_1(const bp_product *p) { direction##_bits(p, 1); }          \
-    static TARGET void direction##_2(const bp_product *p) { direction##_bits(p, 2); }          \
-    static TARGET void direction##_4(const bp_product *p) { direction##_bits(p, 4); }          \
-    static TARGET void direction##_8(const bp_product *p) { direction##_bits(p, 8); }          \
+    static void direction##_1(const bp_product *p) { direction##_bits(p, 1); }          \
+    static void direction##_2(const bp_product *p) { direction##_bits(p, 2); }          \
+    static void direction##_4(const bp_product *p) { direction##_bits(p, 4); }          \
+    static void direction##_8(const bp_product *p) { direction##_bits(p, 8); }          \
     static void direction(const bp_product *p) {                                               \
         switch (p->w->bits) {                                                                  \
         case 1: direction##_1(p); break;                                                       \
@@ -303,5 +301,4 @@ INLINE void transposed_bits(const bp_product *p, const int bits) {
 FOR_EACH_WIDTH(forward)
 FOR_EACH_WIDTH(transposed)
 
-const bp_integer_kernels bp_integer_avx512vnni = {"avx512-vnni", forward, transposed};
-#endif
+const bp_integer_kernels bp_integer_avx512vnni = {forward, transposed};
