@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test test-sanitizers native lint format bench clean
 
 setup: $(STAMP)
 
@@ -21,6 +21,16 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
+
+# The editable install has built the kernels once; this builds them again, warnings being errors.
+native: $(STAMP)
+	$(BIN)/python hatch_build.py
+
+# Address and undefined-behaviour sanitizers around the C code. Python itself leaks on purpose.
+test-sanitizers: $(STAMP)
+	$(BIN)/python hatch_build.py --sanitizers build/sanitizers
+	LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+	BITPRIOR_NATIVE_LIBRARY=build/sanitizers/_native.so $(BIN)/pytest tests/runtime/kernels
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

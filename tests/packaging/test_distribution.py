@@ -1,5 +1,8 @@
 """One distribution, four packages: wheel, sdist and editable install all carry them whole."""
 
+import os
+import platform
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,6 +14,7 @@ import pytest
 pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parents[2]
+NATIVE = Path("bitprior_runtime/kernels/_native.so")
 HOUSES = ("train", "export", "runtime", "devices")
 PACKAGES = [f"bitprior_{house}" for house in HOUSES]
 CONSUMER = """\
@@ -36,8 +40,21 @@ def sources():
         str(path.relative_to(ROOT / house))
         for house in HOUSES
         for path in (ROOT / house / f"bitprior_{house}").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and path.name != NATIVE.name
     }
+
+
+def wheel(out, **environment):
+    """Build a wheel from the source tree into ``out``."""
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, ROOT]
+    run(*command, cwd=ROOT, env={**os.environ, **environment})
+    (path,) = out.glob("*.whl")
+    return path
+
+
+def packaged(path):
+    """Names of the files in a wheel that get installed."""
+    return {name for name in zipfile.ZipFile(path).namelist() if ".dist-info/" not in name}
 
 
 @pytest.fixture(scope="module")
@@ -45,29 +62,41 @@ def built(tmp_path_factory):
     """Wheel and sdist, and the wheel built from the sdist."""
     out = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT, cwd=ROOT)
-    run(
-        sys.executable,
-        "-m",
-        "build",
-        "--no-isolation",
-        "--wheel",
-        "--outdir",
-        out / "direct",
-        ROOT,
-        cwd=ROOT,
-    )
     (sdist,) = out.glob("*.tar.gz")
     (from_sdist,) = out.glob("*.whl")
-    (direct,) = (out / "direct").glob("*.whl")
-    return sdist, from_sdist, direct
+    return sdist, from_sdist, wheel(out / "direct")
 
 
 @pytest.mark.parametrize("which", [1, 2], ids=["sdist to wheel", "wheel"])
-def test_the_wheel_holds_every_source_file_and_nothing_else(built, which):
-    names = set(zipfile.ZipFile(built[which]).namelist())
-    packaged = {name for name in names if ".dist-info/" not in name}
-    assert packaged == sources()
+def test_the_wheel_holds_every_source_file_the_native_kernels_and_nothing_else(built, which):
+    assert packaged(built[which]) == sources() | {str(NATIVE)}
+    assert built[which].name.endswith(f"-py3-none-linux_{platform.machine()}.whl")
+    names = zipfile.ZipFile(built[which]).namelist()
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"BITPRIOR_NO_NATIVE": "1"}, {"CC": "no-such-compiler"}, {"CC": "false"}],
+    ids=["switched off", "no compiler", "broken compiler"],
+)
+def test_without_native_kernels_the_wheel_is_pure_and_whole(tmp_path, environment):
+    pure = wheel(tmp_path, **environment)
+    assert packaged(pure) == sources()
+    assert pure.name.endswith("-py3-none-any.whl")
+
+
+CROSS = "aarch64-linux-gnu-gcc"
+
+
+@pytest.mark.skipif(shutil.which(CROSS) is None, reason=f"needs {CROSS}")
+def test_a_cross_compiler_builds_the_wheel_of_its_machine(tmp_path):
+    crossed = wheel(tmp_path, CC=CROSS)
+    assert crossed.name.endswith("-py3-none-linux_aarch64.whl")
+    library = zipfile.ZipFile(crossed).read(str(NATIVE))
+    # ELF, 64 bits, little-endian; machine 183 is EM_AARCH64.
+    assert library[:6] == b"\x7fELF\x02\x01"
+    assert int.from_bytes(library[18:20], "little") == 183
 
 
 def test_the_wheel_is_typed_and_small(built):
@@ -80,6 +109,8 @@ def test_the_sdist_holds_tests_and_no_data(built):
     with tarfile.open(built[0]) as archive:
         names = archive.getnames()
     assert any(name.endswith("tests/test_tiny.py") for name in names)
+    assert any(name.endswith("runtime/native/isa.c") for name in names)
+    assert not any(name.endswith(NATIVE.name) for name in names)
     assert not any(name.endswith((".npz", ".pt")) for name in names)
 
 
@@ -115,6 +146,7 @@ def test_a_core_install_recovers_an_image(core, tmp_path):
     assert line.startswith("Recovered 1 image")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     run(core / "bitprior", "verify", bundle, cwd=tmp_path)
+    assert "ok native kernels" in run(core / "bitprior", "doctor", cwd=tmp_path)
 
 
 WRITE_IMAGE = "import numpy; numpy.save('x.npy', numpy.full((1, 1, 2, 3), 0.5, 'float32'))"

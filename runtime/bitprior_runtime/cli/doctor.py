@@ -11,6 +11,7 @@ from bitprior_runtime.cli import verbs
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.kernels import kernels, problem
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.solvers import ProximalOptions, proximal
 from bitprior_runtime.tensors import FloatTensor
@@ -42,6 +43,7 @@ def run(json: JsonFlag = False) -> None:
         "system": platform.system(),
         "packages": packages,
         "engines": {"float/numpy": {"works": works, "error": error}},
+        "native_kernels": {"kernels": kernels(), "problem": problem()},
         "missing_verbs": {verb: extra for verb, (_, extra) in verbs.UNAVAILABLE.items()},
     }
     emit(result, _text(result), json)
@@ -85,6 +87,15 @@ def _text(result: dict[str, Any]) -> str:
     engine = result["engines"]["float/numpy"]
     verdict = "ok" if engine["works"] else "FAIL"
     lines.append(f"  {verdict} engine float/numpy solves a known problem to {engine['error']:.0e}")
+    lines.append(_native_text(result["native_kernels"]))
     for verb, extra in result["missing_verbs"].items():
         lines.append(f"  -- verb {verb!r} needs: pip install 'bitprior[{extra}]'")
     return "\n".join(lines)
+
+
+def _native_text(native: dict[str, Any]) -> str:
+    if native["problem"]:
+        lost = "numpy does the work, several times slower"
+        return f"  -- native kernels: {native['problem']}; {lost}; install with a C compiler"
+    *others, best = native["kernels"]
+    return f"  ok native kernels: {best} (also {', '.join(others) or 'none'})"

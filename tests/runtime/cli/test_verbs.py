@@ -98,6 +98,18 @@ def test_doctor_runs_the_float_engine(call):
     assert "ok engine float/numpy" in call("doctor")[1]
 
 
+def test_doctor_says_what_is_lost_without_the_native_kernels(call, monkeypatch, tmp_path):
+    from bitprior_runtime.kernels import library
+
+    monkeypatch.setenv("BITPRIOR_NATIVE_LIBRARY", str(tmp_path / "none.so"))
+    library.library.cache_clear()
+    text = call("doctor")[1]
+    found = json.loads(call("doctor", "--json")[1])["native_kernels"]
+    library.library.cache_clear()
+    assert "-- native kernels: they were not built; numpy does the work" in text
+    assert found == {"kernels": [], "problem": "they were not built"}
+
+
 def test_devices_lists_profiles(call):
     assert "raspberry-pi-5" in call("devices")[1]
     (row,) = json.loads(call("devices", "pc", "--json")[1])["devices"]
