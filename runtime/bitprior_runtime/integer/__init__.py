@@ -1,0 +1,1 @@
+"""The integer arithmetic: programs as integer plans, and numpy kernels that define them."""
