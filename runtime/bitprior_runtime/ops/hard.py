@@ -12,16 +12,19 @@ _SWISH = {"alpha": 1 / 6, "beta": 0.5}
 
 def _line(x: Array, attributes: Attributes) -> Array:
     alpha, beta = (x.dtype.type(cast(float, attributes[name])) for name in ("alpha", "beta"))
-    return cast(Array, x * alpha + beta)
+    line: Array = x * alpha + beta
+    return line
 
 
 def _hard_sigmoid(x: Array, attributes: Attributes) -> Array:
-    return np.clip(_line(x, attributes), x.dtype.type(0), x.dtype.type(1))
+    ramp: Array = np.clip(_line(x, attributes), x.dtype.type(0), x.dtype.type(1))
+    return ramp
 
 
 def _hard_sigmoid_slope(x: Array, output: Array, attributes: Attributes) -> Array:
     line, alpha = _line(x, attributes), x.dtype.type(cast(float, attributes["alpha"]))
-    return np.where((line > 0) & (line < 1), alpha, x.dtype.type(0))
+    slope: Array = np.where((line > 0) & (line < 1), alpha, x.dtype.type(0))
+    return slope
 
 
 def _hard_swish(x: Array, attributes: Attributes) -> Array:

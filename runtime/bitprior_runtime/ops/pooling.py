@@ -57,7 +57,7 @@ def matrices(shape: Shape, attributes: Attributes) -> separable.Matrices:
     }
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def averaging(
     size: int, kernel: int, stride: int, pads: tuple[int, int], padding_counts: bool
 ) -> Array:

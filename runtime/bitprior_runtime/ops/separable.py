@@ -18,8 +18,8 @@ Matrices: TypeAlias = Mapping[int, Array]
 # From the shape of the input without the batch axis.
 MatricesRule: TypeAlias = Callable[[Shape, Attributes], Matrices]
 
-# A matrix of this size takes 128 MiB: a program may not ask for more.
-MAX_SIZE = 4096
+# A matrix of this size takes 32 MiB: a program may not ask for more.
+MAX_SIZE = 2048
 
 
 def check_sizes(op: str, sizes: Sequence[int]) -> None:
