@@ -16,7 +16,10 @@ from bitprior_runtime.integer.real import RealProgram
 from bitprior_runtime.integer.steps import WIDE_BITS, Range, absmax_of, leader_of, ranges_of
 from bitprior_runtime.program import Program
 
-ACTIVATION_BITS = (8, 16)
+# Float weights become integers of so many bits, by the bits of activations. With 16-bit
+# activations, 8 bits would be what loses most; with more than 11, range analysis would take from
+# the activations what the weights get.
+WEIGHT_BITS = {8: 8, 16: 11}
 # The loss adds up squares below 2^50 in int64.
 MAX_MEASUREMENTS = (1 << 13) - 1
 USE_FLOAT = "use the float engine"
@@ -40,9 +43,10 @@ def compile_plan(
         UsageError: Other bits, or a range that is missing.
         ProgramError: An op without an integer form, or numbers that fit no integers.
     """
-    if activation_bits not in ACTIVATION_BITS:
+    if activation_bits not in WEIGHT_BITS:
         raise UsageError("8 or 16 activation bits", f"{activation_bits}", "choose one of them")
-    drawing, measuring = (fuse(lower(program)) for program in (generator, sensing))
+    weight_bits = WEIGHT_BITS[activation_bits]
+    drawing, measuring = (fuse(lower(program, weight_bits)) for program in (generator, sensing))
     drawing, measuring, ranges = _ranged(drawing, measuring, absmax, activation_bits)
     (step, size) = _measurements(measuring, ranges[1])
     if size > MAX_MEASUREMENTS:

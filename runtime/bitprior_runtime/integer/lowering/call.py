@@ -23,6 +23,7 @@ class Call:
         tensors: Constants of the program.
         shapes: Of all tensors, without the batch axis.
         sources: Its activation inputs, as the lowered tensors that hold them.
+        weight_bits: Of integers that stand for float weights.
     """
 
     node: Node
@@ -30,6 +31,7 @@ class Call:
     tensors: Mapping[str, Tensor]
     shapes: Mapping[str, Shape]
     sources: tuple[str, ...]
+    weight_bits: int
 
     @property
     def shape(self) -> Shape:

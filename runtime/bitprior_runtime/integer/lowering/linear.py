@@ -1,6 +1,7 @@
 """Gemm, MatMul, Conv and ConvTranspose: integer weights, a real scale a channel, a bias."""
 
-from typing import cast
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,55 +10,45 @@ from bitprior_runtime.integer.lowering.call import Call, Lowered, Rule
 from bitprior_runtime.integer.plan import Kind
 from bitprior_runtime.integer.real import Floats, RealLinear, Weight
 from bitprior_runtime.ops.convolution import Geometry
-from bitprior_runtime.tensors import FloatTensor, QuantisedTensor, Tensor, grid_integers
-
-# Float weights take part as integers of -127..127, one scale an output channel.
-FLOAT_BITS = 8
-FLOAT_MAX = 127
+from bitprior_runtime.tensors import FloatTensor, grid_integers
 
 
-def quantise(tensor: FloatTensor, axis: int) -> QuantisedTensor:
-    """Return 8-bit codes of a float weight on the narrow grid, a scale (absmax / 127) a channel.
+def quantise(values: NDArray[np.float32], bits: int, axis: int) -> Weight:
+    """Return integers for a float weight, a scale a channel: its absmax / (2^(bits - 1) - 1).
 
     Nothing here is a sum: the result is the same on every machine.
 
     Args:
-        tensor: The weight.
-        axis: Its output channels.
+        values: The weight.
+        bits: Bit width; the integers are symmetric about 0.
+        axis: Output channels of the weight.
     """
-    values = tensor.values().astype(np.float64)
-    others = tuple(a for a in range(values.ndim) if a != axis)
-    largest = np.abs(values).max(axis=others)
-    scale = np.where(largest > 0, largest / FLOAT_MAX, 1.0).astype(np.float32)
-    shape = [1] * values.ndim
+    exact = values.astype(np.float64)
+    largest = (1 << (bits - 1)) - 1
+    absmax = np.abs(exact).max(axis=tuple(a for a in range(exact.ndim) if a != axis))
+    scale = np.where(absmax > 0, absmax / largest, 1.0)
+    shape = [1] * exact.ndim
     shape[axis] = -1
-    steps = scale.astype(np.float64).reshape(shape)
-    integers = np.clip(np.rint(values / steps), -FLOAT_MAX, FLOAT_MAX)
-    codes = (integers + 2 ** (FLOAT_BITS - 1)).astype(np.uint8)
-    return QuantisedTensor(codes, FLOAT_BITS, "narrow", scale, axis)
+    integers = np.rint(exact / scale.reshape(shape)).astype(np.int16)
+    return Weight(integers, bits, 1, 1 << (bits - 1), scale)
 
 
-def _weight(call: Call, tensor: Tensor, axis: int) -> tuple[NDArray[np.int16], Floats, Weight]:
-    """Return integers, scales [length of the axis] and the weight they make."""
+def _weight(call: Call, axis: int) -> Weight:
+    tensor = call.tensors[call.node.inputs[1]]
     if isinstance(tensor, FloatTensor):
-        tensor = quantise(tensor, axis)
+        return quantise(tensor.values(), call.weight_bits, axis)
     if tensor.axis not in (None, axis):
         raise call.refuse(f"scales along axis {axis} of the weight", f"along axis {tensor.axis}")
     scale = np.broadcast_to(tensor.scale.astype(np.float64), tensor.shape[axis])
     if not (scale > 0).all():
         raise call.refuse("scales above zero", f"{scale.min():g}")
-    multiplier, offset = grid_integers(tensor.grid, tensor.bits)
-    integers = tensor.integers()
-    return integers, scale, Weight(integers, tensor.bits, multiplier, offset, scale)
+    return Weight(tensor.integers(), tensor.bits, *grid_integers(tensor.grid, tensor.bits), scale)
 
 
-def _packed(integers: NDArray[np.int16]) -> NDArray[np.int8] | NDArray[np.int16]:
+def _with(weight: Weight, integers: NDArray[Any], scale: Floats) -> Weight:
     small = integers.min() >= -128 and integers.max() <= 127
-    return np.ascontiguousarray(integers, dtype=np.int8 if small else np.int16)
-
-
-def _with(weight: Weight, integers: NDArray[np.int16], scale: Floats) -> Weight:
-    return Weight(_packed(integers), weight.bits, weight.code_multiplier, weight.code_offset, scale)
+    packed = np.ascontiguousarray(integers, dtype=np.int8 if small else np.int16)
+    return replace(weight, integers=packed, scale=scale)
 
 
 def _bias(call: Call, channels: int, factor: float = 1.0) -> Floats:
@@ -69,16 +60,15 @@ def _bias(call: Call, channels: int, factor: float = 1.0) -> Floats:
 def _product(call: Call, transposed: bool, alpha: float, beta: float) -> Lowered:
     if alpha <= 0:
         raise call.refuse("alpha above zero", f"{alpha:g}")
-    axis = 0 if transposed else 1
-    integers, scale, weight = _weight(call, call.tensors[call.node.inputs[1]], axis)
-    rows = integers if transposed else integers.T
+    weight = _weight(call, 0 if transposed else 1)
+    rows = weight.integers if transposed else weight.integers.T
     return [
         RealLinear(
             kind=Kind.DENSE,
             name=call.node.output,
             source=call.source,
             target=call.node.output,
-            weight=_with(weight, rows, scale * alpha),
+            weight=_with(weight, rows, weight.scale * alpha),
             bias=_bias(call, len(rows), beta),
             geometry=None,
             source_shape=call.source_shape,
@@ -98,14 +88,13 @@ def _matmul(call: Call) -> Lowered:
 
 
 def _convolution(call: Call, kind: Kind) -> Lowered:
-    axis = 0 if kind is Kind.CONV else 1
-    integers, scale, weight = _weight(call, call.tensors[call.node.inputs[1]], axis)
+    weight = _weight(call, 0 if kind is Kind.CONV else 1)
     group = cast(int, call.attributes["group"])
-    if kind is Kind.CONV_TRANSPOSE:  # the weight's axis 1 counts the channels of one group
-        scale = np.tile(scale, group)
+    # The axis 1 of a transposed convolution's weight counts the channels of one group.
+    scale = np.tile(weight.scale, group if kind is Kind.CONV_TRANSPOSE else 1)
     channels, height, width = call.shape
     geometry = Geometry(
-        kernel=cast(tuple[int, int], integers.shape[2:]),
+        kernel=cast(tuple[int, int], weight.integers.shape[2:]),
         strides=cast(tuple[int, int], call.integers("strides")),
         pads=cast(tuple[int, int, int, int], call.integers("pads")),
         dilations=cast(tuple[int, int], call.integers("dilations")),
@@ -117,7 +106,7 @@ def _convolution(call: Call, kind: Kind) -> Lowered:
             name=call.node.output,
             source=call.source,
             target=call.node.output,
-            weight=_with(weight, integers, scale),
+            weight=_with(weight, weight.integers, scale),
             bias=_bias(call, channels),
             geometry=geometry,
             source_shape=call.source_shape,

@@ -17,8 +17,12 @@ LOWERINGS: Mapping[str, Rule] = {
 }
 
 
-def lower(program: Program) -> RealProgram:
+def lower(program: Program, weight_bits: int) -> RealProgram:
     """Return a program in the forms that have integer counterparts.
+
+    Args:
+        program: The program.
+        weight_bits: Of the integers that stand for float weights.
 
     Raises:
         ProgramError: It is malformed, has several inputs, or an op without an integer form.
@@ -34,7 +38,10 @@ def lower(program: Program) -> RealProgram:
     held: dict[str, str] = {source: source}
     nodes: list[RealNode] = []
     for node in program.nodes:
-        lowered = _rule(node)(_call(program, node, shapes, held))
+        sources = tuple(held[name] for name in node.inputs if name not in program.tensors)
+        attributes = complete_attributes(node)
+        call = Call(node, attributes, program.tensors, shapes, sources, weight_bits)
+        lowered = _rule(node)(call)
         if isinstance(lowered, str):
             held[node.output] = lowered
         else:
@@ -62,13 +69,6 @@ def _rule(node: Node) -> Rule:
             "use the float engine",
         )
     return LOWERINGS[node.op]
-
-
-def _call(
-    program: Program, node: Node, shapes: Mapping[str, Shape], held: Mapping[str, str]
-) -> Call:
-    sources = tuple(held[name] for name in node.inputs if name not in program.tensors)
-    return Call(node, complete_attributes(node), program.tensors, shapes, sources)
 
 
 def _needed(nodes: list[RealNode], target: str) -> list[RealNode]:
