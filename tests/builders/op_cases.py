@@ -1,7 +1,9 @@
 """Every op of a program beside the same in torch."""
 
+import numpy as np
 import torch
 
+from bitprior_runtime.program import Node
 from builders.cases import Case, weights
 from builders.image_op_cases import IMAGE_CASES
 
@@ -15,6 +17,10 @@ KERNEL, SQUARE, TAPS, GROUPED = (
     weights(6, 2, 3, 2),
 )
 ROW, CHANNEL = weights(5), weights(4, 1, 1)
+COUNTS = np.array([0, 1, 2, 3, 4], np.float32)  # of 0, whose power has slope 0
+ROOTS = np.array([[[0.5]], [[-1.5]]], np.float32)
+TANH = (Node("Tanh", ("in",), "t"),)
+MEAN = (Node("ReduceMean", ("in",), "m", {"axes": (1, 3)}),)
 
 CASES = [
     Case("Gemm", (5,), {}, {"B": B}, lambda x: x @ torch.tensor(B)),
@@ -29,6 +35,34 @@ CASES = [
     Case("Sub", (5,), {}, {"B": ROW}, lambda x: x - torch.tensor(ROW)),
     Case("Mul", (5,), {}, {"B": ROW}, lambda x: x * torch.tensor(ROW)),
     Case("Mul", (4, 2, 3), {}, {"B": CHANNEL}, lambda x: x * torch.tensor(CHANNEL)),
+    Case("Add", (2, 3), {}, {}, lambda x: x + torch.tanh(x), reads=("in", "t"), before=TANH),
+    Case("Mul", (5,), {}, {}, lambda x: x * x, reads=("in", "in")),
+    Case("Sub", (2, 3, 4), {}, {}, lambda x: x.mean((1, 3), keepdim=True) - x,
+         reads=("m", "in"), before=MEAN),
+    Case("Mul", (2, 3, 4), {}, {}, lambda x: x * x.mean((1, 3), keepdim=True),
+         reads=("in", "m"), before=MEAN),
+    Case("Div", (5,), {}, {"B": ROW}, lambda x: x / torch.tensor(ROW)),
+    Case("Div", (4, 2, 3), {}, {"B": CHANNEL}, lambda x: torch.tensor(CHANNEL) / x,
+         reads=("B", "in"), domain="positive"),
+    Case("Div", (2, 3, 4), {}, {}, lambda x: x / x.mean((1, 3), keepdim=True),
+         reads=("in", "m"), before=MEAN, domain="positive"),
+    Case("Pow", (5,), {}, {"e": COUNTS}, lambda x: x ** torch.tensor(COUNTS)),
+    Case("Pow", (2, 3, 1), {}, {"e": ROOTS}, lambda x: x ** torch.tensor(ROOTS),
+         domain="positive"),
+    Case("PRelu", (4, 2, 3), {}, {"slope": CHANNEL},
+         lambda x: F.prelu(x, torch.tensor(CHANNEL)[:, 0, 0])),
+    Case("PRelu", (5,), {}, {"slope": np.array([0.3], np.float32)}, lambda x: F.leaky_relu(x, 0.3)),
+    Case("Neg", (5,), {}, {}, lambda x: -x),
+    Case("Exp", (5,), {}, {}, torch.exp, domain="small"),
+    Case("Log", (5,), {}, {}, torch.log, domain="positive"),
+    Case("Sqrt", (5,), {}, {}, torch.sqrt, domain="positive"),
+    Case("Clip", (5,), {"min": -0.5, "max": 0.75}, {}, lambda x: x.clamp(-0.5, 0.75)),
+    Case("Clip", (5,), {"min": 0.0}, {}, lambda x: x.clamp(min=0.0)),
+    Case("Clip", (5,), {}, {}, lambda x: x * 1),
+    Case("Softplus", (5,), {}, {}, F.softplus),
+    Case("Selu", (5,), {}, {}, F.selu),
+    Case("HardSigmoid", (5,), {"alpha": 1 / 6}, {}, F.hardsigmoid),
+    Case("HardSwish", (5,), {}, {}, F.hardswish),
     Case("Relu", (5,), {}, {}, F.relu),
     Case("LeakyRelu", (5,), {"alpha": 0.2}, {}, lambda x: F.leaky_relu(x, 0.2)),
     Case("LeakyRelu", (5,), {}, {}, lambda x: F.leaky_relu(x, 0.01)),

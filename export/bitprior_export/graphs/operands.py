@@ -72,6 +72,23 @@ def _resize(builder: GraphBuilder, shape: Shape, attributes: Attributes, stem: s
     return [_ABSENT, _ABSENT, builder.integers(sizes, f"{stem}.sizes")]
 
 
+def _pad(builder: GraphBuilder, shape: Shape, attributes: Attributes, stem: str) -> list[str]:
+    pads, rank = cast(Shape, attributes["pads"]), len(shape)
+    full = [0, *pads[:rank], 0, *pads[rank:]]
+    value = builder.scalar(cast(float, attributes["value"]), f"{stem}.value")
+    return [builder.integers(full, f"{stem}.pads"), value]
+
+
+def _clip(builder: GraphBuilder, shape: Shape, attributes: Attributes, stem: str) -> list[str]:
+    return [
+        builder.scalar(cast(float, attributes[name]), f"{stem}.{name}") for name in ("min", "max")
+    ]
+
+
+def _reduce(builder: GraphBuilder, shape: Shape, attributes: Attributes, stem: str) -> list[str]:
+    return [builder.integers(cast(Shape, attributes["axes"]), f"{stem}.axes")]
+
+
 def whole_scales(shape: Shape, sizes: Shape) -> Shape:
     """Return how many times larger ``sizes`` are than [C,H,W]; () if not whole times."""
     pairs = list(zip(sizes, shape[1:], strict=True))
@@ -84,4 +101,8 @@ _OPERANDS: Mapping[str, tuple[tuple[str, ...], Emit]] = {
     "Reshape": (("shape",), _reshape),
     "Slice": (("starts", "ends", "axes", "steps"), _slice),
     "Resize": (("sizes",), _resize),
+    "Pad": (("pads", "value"), _pad),
+    "Clip": (("min", "max"), _clip),
+    "ReduceSum": (("axes",), _reduce),
+    "ReduceMean": (("axes",), _reduce),
 }

@@ -59,7 +59,7 @@ def matrices(shape: Shape, attributes: Attributes) -> separable.Matrices:
     }
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def interpolation(size: int, wanted: int, mode: str, transformation: str, rounding: str) -> Array:
     """Return the matrix [wanted, size] that resizes a line of ``size`` values.
 

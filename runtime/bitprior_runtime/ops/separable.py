@@ -18,8 +18,8 @@ Matrices: TypeAlias = Mapping[int, Array]
 # From the shape of the input without the batch axis.
 MatricesRule: TypeAlias = Callable[[Shape, Attributes], Matrices]
 
-# A matrix of this size takes 128 MiB: a program may not ask for more.
-MAX_SIZE = 4096
+# A matrix of this size takes 32 MiB: a program may not ask for more.
+MAX_SIZE = 2048
 
 
 def check_sizes(op: str, sizes: Sequence[int]) -> None:
@@ -37,7 +37,7 @@ def along(x: Array, matrix: Array, axis: int) -> Array:
     before, size, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     own = matrix.astype(x.dtype)
     if after:
-        product = np.matmul(own, x.reshape(-1, size, math.prod(after)))
+        product: Array = np.matmul(own, x.reshape(-1, size, math.prod(after)))
     else:
         product = x.reshape(-1, size) @ own.T
     return product.reshape(*before, len(matrix), *after)

@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from bitprior_export.graphs.adjoint import activations, elementwise, joining, linear, separable
+from bitprior_export.graphs.adjoint import (
+    activations,
+    elementwise,
+    functions,
+    joining,
+    linear,
+    normalisation,
+    rearranging,
+    reduction,
+    separable,
+)
 from bitprior_export.graphs.adjoint.call import Call, Rule
 from bitprior_export.graphs.builder import GraphBuilder
 from bitprior_export.graphs.forward import Emitted
@@ -10,8 +20,12 @@ from bitprior_export.graphs.forward import Emitted
 RULES: Mapping[str, Rule] = {
     **activations.RULES,
     **elementwise.RULES,
+    **functions.RULES,
     **joining.RULES,
     **linear.RULES,
+    **normalisation.RULES,
+    **rearranging.RULES,
+    **reduction.RULES,
     **separable.RULES,
 }
 

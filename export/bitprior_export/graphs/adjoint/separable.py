@@ -8,7 +8,7 @@ import numpy as np
 
 from bitprior_export.graphs.adjoint.call import Call, Rule
 from bitprior_export.graphs.operands import emit_reshape
-from bitprior_runtime.ops import resize
+from bitprior_runtime.ops import padding, pooling, resize
 from bitprior_runtime.ops.base import Array
 from bitprior_runtime.ops.separable import MatricesRule
 from bitprior_runtime.program import Shape
@@ -37,4 +37,19 @@ def _along(call: Call, value: str, shape: Shape, matrix: Array, axis: int) -> st
     return emit_reshape(builder, product, (*before, len(matrix), *after))
 
 
-RULES: Mapping[str, Rule] = {"Resize": partial(_separable, resize.matrices)}
+def _pad(call: Call) -> str:
+    """Take what lies inside constant padding; reflected or repeated, it goes back by matrices."""
+    if call.attribute("mode") != "constant":
+        return _separable(padding.matrices, call)
+    builder, kept = call.builder, padding.inner(call.shape(0), complete_attributes(call.node))
+    starts = builder.integers([part.start for part in kept], "starts")
+    ends = builder.integers([part.stop for part in kept], "ends")
+    axes = builder.integers(range(1, len(kept) + 1), "axes")
+    return builder.add("Slice", [call.cotangent, starts, ends, axes])
+
+
+RULES: Mapping[str, Rule] = {
+    "Resize": partial(_separable, resize.matrices),
+    "AveragePool": partial(_separable, pooling.matrices),
+    "Pad": _pad,
+}
