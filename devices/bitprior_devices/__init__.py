@@ -1,5 +1,5 @@
 """Boards: what they are and what runs on them."""
 
-from bitprior_devices.profiles import Profile, load_profile, profile_names
+from bitprior_runtime.profiles import Profile, load_profile, profile_names
 
 __all__ = ["Profile", "load_profile", "profile_names"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.bundle import write_bundle
 from bitprior_export.errors import RunRecordError
 from bitprior_export.golden import Golden, make_golden
@@ -32,12 +33,19 @@ _LARGE = 100.0
 _SEED = 20240229
 
 
-def export_run(run_dir: str | os.PathLike[str], out_path: str | os.PathLike[str]) -> ExportResult:
+def export_run(
+    run_dir: str | os.PathLike[str],
+    out_path: str | os.PathLike[str],
+    onnx_dir: str | os.PathLike[str] | None = None,
+    target: str = "pc",
+) -> ExportResult:
     """Turn a run into a bundle, verified node by node; ``out_path`` changes only if all is well.
 
     Args:
         run_dir: Folder of a finished ``bitprior train``.
         out_path: The ``.bitprior`` file to write.
+        onnx_dir: Folder for ONNX files of the same model; None for no such files.
+        target: Board the ONNX files are made for, see ``bitprior devices``.
 
     Raises:
         UnwritableOutputError: ``out_path`` cannot be written; nothing was done.
@@ -49,6 +57,7 @@ def export_run(run_dir: str | os.PathLike[str], out_path: str | os.PathLike[str]
     """
     begin = time.perf_counter()
     out = check_writable(out_path)
+    onnx = OnnxOutput.checked(onnx_dir, target)
     run = read_run(run_dir)
     networks = {
         "generator": translate(open_onnx(run.folder / GENERATOR), "generator", "z", "x"),
@@ -66,7 +75,9 @@ def export_run(run_dir: str | os.PathLike[str], out_path: str | os.PathLike[str]
         golden.cases.measurements[:_GRADIENT_ROWS],
     )
     manifest = make_manifest(run, generator, sensing, solver, golden.tolerances)
-    checks = _write_verified(out, Bundle(manifest, generator, sensing, golden.cases))
+    bundle = Bundle(manifest, generator, sensing, golden.cases)
+    with onnx.staged(bundle) as artefacts:
+        checks = _write_verified(out, artefacts.sealed(bundle) if artefacts else bundle)
     rows = summarise(generator, sensing)
     return ExportResult(
         path=out,
@@ -79,6 +90,7 @@ def export_run(run_dir: str | os.PathLike[str], out_path: str | os.PathLike[str]
         gradient_difference=slope_difference,
         descending=golden.descending,
         checks=checks,
+        artefacts=artefacts,
         seconds=time.perf_counter() - begin,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bitprior_export.artefacts import Artefacts
 from bitprior_runtime.golden import Check
 from bitprior_runtime.summary import SummaryRow, render_summary, total
 
@@ -24,6 +25,7 @@ class ExportResult:
         gradient_difference: Largest relative difference of the gradient to finite differences.
         descending: Golden cases whose 10-step recovery ends lower than it began.
         checks: The golden cases, replayed from the written file.
+        artefacts: ONNX files written beside it, or None.
         seconds: Wall time.
     """
 
@@ -37,6 +39,7 @@ class ExportResult:
     gradient_difference: float
     descending: int
     checks: Sequence[Check]
+    artefacts: Artefacts | None
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -45,7 +48,8 @@ class ExportResult:
             **{name: getattr(self, name) for name in _PLAIN},
             "bundle": str(self.path),
             "rows": [asdict(row) for row in self.rows],
-            "checks": [{**asdict(check), "passed": check.passed} for check in self.checks],
+            "checks": _checks(self.checks),
+            "onnx": self.artefacts and _onnx(self.artefacts),
         }
 
     def as_text(self) -> str:
@@ -57,6 +61,7 @@ class ExportResult:
             f"{_size(self.bundle_bytes)} (generator {_size(generator.bytes)}), "
             f"verified {self.nodes} nodes, max |Δ| {self.max_difference:.1e}, "
             f"gradient {self.gradient_difference:.1e}, in {self.seconds:.1f} s: {self.path}"
+            + (f"\n{_onnx_line(self.artefacts)}" if self.artefacts else "")
         )
 
 
@@ -70,6 +75,33 @@ _PLAIN = (
     "descending",
     "seconds",
 )
+
+
+def _checks(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    return [{**asdict(check), "passed": check.passed} for check in checks]
+
+
+def _onnx(artefacts: Artefacts) -> dict[str, Any]:
+    report = artefacts.report
+    return {
+        "folder": str(artefacts.folder),
+        "target": artefacts.target,
+        "files": [asdict(file) for file in artefacts.files],
+        "nodes": report.nodes,
+        "max_difference": report.max_difference,
+        "checks": _checks(report.checks),
+    }
+
+
+def _onnx_line(artefacts: Artefacts) -> str:
+    files = ", ".join(f"{file.name} {_size(file.bytes)}" for file in artefacts.files)
+    report = artefacts.report
+    whole = max(check.difference for check in report.checks)
+    return (
+        f"ONNX for {artefacts.target}: {files}; verified {report.nodes} values in onnxruntime, "
+        f"max |Δ| {report.max_difference:.1e} at a node, {whole:.1e} as a whole: "
+        f"{artefacts.folder}"
+    )
 
 
 def _plural(noun: str, count: int) -> str:

@@ -53,25 +53,26 @@ def replay(engine: Engine, bundle: Bundle) -> list[Check]:
     options = ProximalOptions(TRACE_STEPS, solver.step_size, solver.sparsity)
     trace = proximal(engine, golden.measurements, golden.latents, options).history
     return [
-        Check("image G(z)", _largest(image - golden.images), tolerance.image, "of the range"),
+        Check("image G(z)", largest(image - golden.images), tolerance.image, "of the range"),
         Check(
             "measurement A(G(z))",
-            _relative(engine.sense(image), golden.sensed),
+            relative(engine.sense(image), golden.sensed),
             tolerance.measurement,
             "relative",
         ),
-        Check("loss f(z)", _relative(loss, golden.losses), tolerance.trace, "relative"),
+        Check("loss f(z)", relative(loss, golden.losses), tolerance.trace, "relative"),
         Check(
-            "gradient of f", _relative(gradient, golden.gradients), tolerance.gradient, "relative"
+            "gradient of f", relative(gradient, golden.gradients), tolerance.gradient, "relative"
         ),
-        Check("10-step recovery", _relative(trace, golden.trace), tolerance.trace, "relative"),
+        Check("10-step recovery", relative(trace, golden.trace), tolerance.trace, "relative"),
     ]
 
 
-def _largest(difference: NDArray[np.float32]) -> float:
+def largest(difference: NDArray[np.float32]) -> float:
+    """Return the largest magnitude."""
     return float(np.abs(difference).max())
 
 
-def _relative(value: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+def relative(value: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     """Return the largest difference in units of the largest expected magnitude."""
     return float(np.abs(value - expected).max() / (np.abs(expected).max() + 1e-30))

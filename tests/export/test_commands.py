@@ -33,8 +33,13 @@ def test_export_prints_the_summary_and_what_it_did(
         "kB",
         "ratio",
     ]
-    assert "Exported 2 layers at 4 bits" in captured.out.splitlines()[-1]
+    exported, onnx = captured.out.splitlines()[-2:]
+    assert "Exported 2 layers at 4 bits" in exported
+    assert "ONNX for pc: generate.onnx" in onnx
     assert out.exists()
+    assert sorted(path.name for path in (tmp_path / "m-onnx").iterdir()) == [
+        "generate.onnx", "gradient.onnx", "recover.onnx", "sense.onnx",
+    ]  # fmt: skip
 
 
 def test_export_prints_one_json_object(
@@ -45,6 +50,19 @@ def test_export_prints_one_json_object(
     result = json.loads(capsys.readouterr().out)
     assert result["bundle"] == str(out)
     assert result["nodes"] == 13
+    assert [file["kind"] for file in result["onnx"]["files"]] == [
+        "generate", "sense", "gradient", "recover",
+    ]  # fmt: skip
+
+
+def test_export_writes_the_onnx_files_where_asked_or_not_at_all(tmp_path: Path, run: Path) -> None:
+    out, folder = tmp_path / "m.bitprior", tmp_path / "here"
+    arguments = ["export", str(run), "--out", str(out)]
+    assert run_cli([*arguments, "--no-onnx"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["m.bitprior"]
+    assert run_cli([*arguments, "--onnx", str(folder), "--target", "jetson-orin-nano"]) == 0
+    assert (folder / "recover.onnx").exists()
+    assert run_cli([*arguments, "--target", "toaster"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The whole proximal recovery as one ONNX graph: ``bitprior_runtime.solvers.proximal`` in a Loop."""
+"""A whole recovery as one ONNX graph: ``bitprior_runtime.solvers.proximal`` in a Loop."""
 
 from collections.abc import Mapping, Sequence
 
@@ -42,7 +42,8 @@ def build_recover(
         form: Versions and batch.
     """
     builder = GraphBuilder("recover", form)
-    y, z0, beta, max_steps, tolerance = (builder.fresh(name) for name in ("y", "z0", *SCALARS))
+    y, z0 = builder.fresh("y"), builder.fresh("z0")
+    scalars = {name: builder.fresh(name) for name in SCALARS}
     (k,) = generator.inputs.values()
     step = _emit_step(builder, generator, sensing, sparsity, k)
     rows = _first(builder, builder.add("Shape", [z0]))
@@ -56,7 +57,7 @@ def build_recover(
     )
     stems = ("last_z", "last_loss", "last_stopped", "losses")
     z, _, _, losses = builder.add_many(
-        "Loop", [max_steps, going, z0, no_loss, none_stopped], stems, body=step
+        "Loop", [scalars["max_steps"], going, z0, no_loss, none_stopped], stems, body=step
     )
     end = emit_objective(builder, generator, sensing, z, y)
     last = builder.add("Unsqueeze", [end.loss, builder.integers([0], "axis")])
@@ -65,10 +66,10 @@ def build_recover(
     for wanted, name in outputs.items():
         builder.rename_output(name, wanted)
     image, m = infer_shapes(generator)[generator.output], infer_shapes(sensing)[sensing.output]
-    scalars = {name: helper.make_tensor_value_info(name, t, []) for name, t in SCALARS.items()}
+    described = {name: helper.make_tensor_value_info(name, t, []) for name, t in SCALARS.items()}
     past = helper.make_tensor_value_info("history", TensorProto.FLOAT, ["steps", builder.rows])
     return builder.model(
-        {"y": m, "z0": k, **scalars},
+        {"y": m, "z0": k, **described},
         {"image": image, "z": k, "loss": (), "history": past},
         metadata,
     )

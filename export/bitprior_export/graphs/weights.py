@@ -34,9 +34,7 @@ def _emit(builder: GraphBuilder, name: str, tensor: Tensor) -> str:
     return _emit_planes(builder, name, tensor)
 
 
-def _emit_packed(
-    builder: GraphBuilder, name: str, tensor: QuantisedTensor, onnx_type: int
-) -> str:
+def _emit_packed(builder: GraphBuilder, name: str, tensor: QuantisedTensor, onnx_type: int) -> str:
     proto = TensorProto(name=f"{name}.int{tensor.bits}", data_type=onnx_type, dims=tensor.shape)
     proto.raw_data = _packed(tensor.integers().ravel(), tensor.bits)
     codes = builder.raw(proto)
@@ -52,7 +50,8 @@ def _packed(integers: NDArray[np.int16], bits: int) -> bytes:
     low = (integers & (2**bits - 1)).astype(np.uint8)
     low = np.append(low, np.zeros(-low.size % each, np.uint8)).reshape(-1, each)
     shifts = np.arange(each, dtype=np.uint8) * np.uint8(bits)
-    return np.bitwise_or.reduce(low << shifts, axis=1).astype(np.uint8).tobytes()
+    joined: NDArray[np.uint8] = np.bitwise_or.reduce(low << shifts, axis=1).astype(np.uint8)
+    return joined.tobytes()
 
 
 def _emit_planes(builder: GraphBuilder, name: str, tensor: QuantisedTensor) -> str:

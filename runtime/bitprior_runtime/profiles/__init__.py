@@ -3,8 +3,38 @@
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 from bitprior_runtime.errors import UsageError
+
+
+@dataclass(frozen=True)
+class OnnxSupport:
+    """What ONNX files a board takes.
+
+    Attributes:
+        runtime: The newest onnxruntime that installs there.
+        avoid: Releases of onnxruntime that do not work there.
+        opset: ONNX opset of the files.
+        ir_version: ONNX file format version of the files.
+        batch: Rows of every input; 0 for any number.
+        half: Kinds of files that compute in float16.
+        providers: onnxruntime's execution providers, the first one preferred.
+        files: Kinds of files that are of use there.
+        verified: True if this project ran such files with that runtime.
+        source: Where this comes from.
+    """
+
+    runtime: str
+    avoid: tuple[str, ...]
+    opset: int
+    ir_version: int
+    batch: int
+    half: tuple[str, ...]
+    providers: tuple[str, ...]
+    files: tuple[str, ...]
+    verified: bool
+    source: str
 
 
 @dataclass(frozen=True)
@@ -20,6 +50,7 @@ class Profile:
         memory_mib: Memory of the smallest model sold, MiB; 0 if it varies.
         verified: True if the figures were read off such a board by this project.
         source: Where the figures come from.
+        onnx: What ONNX files it takes.
     """
 
     name: str
@@ -30,14 +61,14 @@ class Profile:
     memory_mib: int
     verified: bool
     source: str
+    onnx: OnnxSupport
 
 
 def profile_names() -> list[str]:
     """Return the names of all profiles, sorted."""
-    folder = files("bitprior_devices.profiles")
     return sorted(
         entry.name.removesuffix(".toml")
-        for entry in folder.iterdir()
+        for entry in files(__name__).iterdir()
         if entry.name.endswith(".toml")
     )
 
@@ -52,7 +83,12 @@ def load_profile(name: str) -> Profile:
         raise UsageError(
             f"a device among: {', '.join(profile_names())}", f"{name!r}", "run: bitprior devices"
         )
-    text = files("bitprior_devices.profiles").joinpath(f"{name}.toml").read_text("utf-8")
-    fields = tomllib.loads(text)
-    fields["features"] = tuple(fields["features"])
-    return Profile(name=name, **fields)
+    text = files(__name__).joinpath(f"{name}.toml").read_text("utf-8")
+    fields = _frozen(tomllib.loads(text))
+    return Profile(name=name, **{**fields, "onnx": OnnxSupport(**_frozen(fields["onnx"]))})
+
+
+def _frozen(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
