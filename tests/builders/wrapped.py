@@ -57,6 +57,25 @@ def gemm_weight(rng, outputs, inputs, bits):
     return replace(made, scale=np.full(outputs, 1.2 / spread, np.float32))
 
 
+def scaled_weights(bits, gain=1.3, seed=0):
+    """Return a maker of random weights of conv and linear layers that keep their input's size."""
+    rng = np.random.default_rng(seed)
+    grid = "binary" if bits == 1 else "wide"
+
+    def make(shape, axis):
+        made = weight(rng, shape, bits, grid, axis)
+        values = made.array if bits == 32 else made.integers()
+        # A transposed convolution of stride 2 spreads its input over four times as many values.
+        terms = values.size // shape[axis] / (4 if axis == 1 and shape[0] != 8 else 1)
+        unit = gain / (np.sqrt(np.mean(np.square(values, dtype=np.float64)) * terms))
+        if bits == 32:
+            return FloatTensor(values * np.float32(unit))
+        spread = rng.uniform(0.8, 1.2, shape[axis])
+        return replace(made, scale=(unit * spread).astype(np.float32))
+
+    return make
+
+
 def linear_sensing(geometry, measurements=MEASUREMENTS):
     """Return y = A x with a random matrix."""
     rng = np.random.default_rng(1)
@@ -65,7 +84,7 @@ def linear_sensing(geometry, measurements=MEASUREMENTS):
     return Program("sensing", {"x": geometry}, "y", nodes, tensors)
 
 
-def bundle_of(generator, sensing, step_size=0.02, seed=0):
+def bundle_of(generator, sensing, step_size=0.01, seed=0):
     """Return a bundle of two programs, its golden cases worked out by the float engine."""
     whole = tiny_bundle(bits=32)
     engine = FloatEngine(generator, sensing)

@@ -8,6 +8,7 @@ from pathlib import Path
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.engines.onnx_engine import OnnxEngine
 from bitprior_runtime.errors import BitpriorError, UsageError
 
@@ -50,6 +51,11 @@ def _float_numpy(context: EngineContext) -> Engine:
     return FloatEngine(context.bundle.generator, context.bundle.sensing)
 
 
+def _integer_numpy(context: EngineContext) -> Engine:
+    bundle = context.bundle
+    return IntegerEngine(bundle.generator, bundle.sensing, bundle.manifest.calibration)
+
+
 def _onnx(context: EngineContext) -> Engine:
     return OnnxEngine(context.bundle, onnx_folder(context), context.threads)
 
@@ -57,6 +63,7 @@ def _onnx(context: EngineContext) -> Engine:
 # For each engine the kernels in order of preference: the first that can be made is taken.
 KINDS: tuple[EngineKind, ...] = (
     EngineKind("float", "numpy", _float_numpy),
+    EngineKind("integer", "numpy", _integer_numpy),
     EngineKind("onnx", "onnxruntime", _onnx),
 )
 
