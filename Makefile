@@ -3,12 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# onnxruntime-training takes the place of onnxruntime, so it has an environment of its own.
-TRAINING := .venv-training
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test test-training lint format bench clean
+.PHONY: setup demo test lint format bench clean
 
 setup: $(STAMP)
 
@@ -24,15 +22,6 @@ test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
 
-$(TRAINING)/.installed: pyproject.toml constraints-training.txt
-	$(PYTHON) -m venv $(TRAINING)
-	$(TRAINING)/bin/pip install --quiet --constraint constraints-training.txt --editable . \
-		onnxruntime-training-cpu onnx torch pytest
-	touch $@
-
-test-training: $(TRAINING)/.installed
-	$(TRAINING)/bin/pytest -m training tests/export/graphs/training
-
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +35,17 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/gradient.py
 
 clean:
-	rm -rf $(VENV) $(TRAINING) demo dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-training demo dist build .mypy_cache .ruff_cache .pytest_cache
+
+# onnxruntime-training takes the place of onnxruntime, so it has an environment of its own.
+TRAINING := .venv-training
+.PHONY: test-training
+
+$(TRAINING)/.installed: pyproject.toml constraints-training.txt
+	$(PYTHON) -m venv $(TRAINING)
+	$(TRAINING)/bin/pip install --quiet --constraint constraints-training.txt --editable . \
+		onnxruntime-training-cpu onnx torch pytest
+	touch $@
+
+test-training: $(TRAINING)/.installed
+	$(TRAINING)/bin/pytest -m training tests/export/graphs/training
