@@ -47,9 +47,7 @@ class GraphBuilder:
     def constant(self, values: NDArray[Any], stem: str) -> str:
         """Add an initialiser and return its name."""
         name = self.fresh(stem)
-        self.initialisers.append(
-            numpy_helper.from_array(np.require(values, requirements="C"), name)
-        )
+        self.initialisers.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
     def scalar(self, value: float, stem: str) -> str:
