@@ -45,4 +45,17 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/gradient.py
 
 clean:
-	rm -rf $(VENV) demo dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-training demo dist build .mypy_cache .ruff_cache .pytest_cache
+
+# onnxruntime-training takes the place of onnxruntime, so it has an environment of its own.
+TRAINING := .venv-training
+.PHONY: test-training
+
+$(TRAINING)/.installed: pyproject.toml constraints-training.txt
+	$(PYTHON) -m venv $(TRAINING)
+	$(TRAINING)/bin/pip install --quiet --constraint constraints-training.txt --editable . \
+		onnxruntime-training-cpu onnx torch pytest
+	touch $@
+
+test-training: $(TRAINING)/.installed
+	$(TRAINING)/bin/pytest -m training tests/export/graphs/training

@@ -4,18 +4,25 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from bitprior_export.bundle.writer import encode_bundle
 from bitprior_export.cuts import boundaries, cut, cut_generator, head
 from bitprior_export.golden import make_golden
+from bitprior_export.graphs import build_gradient
+from bitprior_export.qonnx.reader import read_program
+from bitprior_export.qonnx.writer import write_qonnx
 from bitprior_runtime.bundle import Bundle, SolverDefaults, decode_bundle
+from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.engines.tape import NumpyProgram
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.shapes import infer_shapes
 from bitprior_runtime.summary import summarise
+from builders import convolutional, networks
 from builders.bundles import tiny_bundle, tiny_generator
+from builders.sensing import conv_sensing
 from builders.surgery import NETWORKS, began, dcgan, no_weights, random_weights, vae
 
 SKIP = (128, 8, 8)
@@ -87,19 +94,59 @@ def latents_of(program, rows=2):
     return np.random.default_rng(3).standard_normal((rows, size)).astype(np.float32)
 
 
-@pytest.mark.parametrize("bits", [1, 4, 32])
-@pytest.mark.parametrize("network", NETWORKS)
-def test_what_is_left_of_what_was_dropped_is_the_whole_in_every_bit(network, bits):
-    program = NETWORKS[network](random_weights(bits))
+def assert_every_cut_is_exact(program, cuts):
     z = latents_of(program)
     whole = run(program, z)
     assert whole.std() > 1e-3
-    for index in range(len(TABLES[network])):
+    assert len(boundaries(program)) == cuts
+    for index in range(cuts):
         left = cut(program, index)
         dropped = run(head(program, index), z)
         np.testing.assert_array_equal(run(left.program, dropped), whole)
         if index:  # and the latent matters, all of it
             assert not np.array_equal(run(left.program, dropped * 0.5), whole)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 32])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_what_is_left_of_what_was_dropped_is_the_whole_in_every_bit(network, bits):
+    assert_every_cut_is_exact(NETWORKS[network](random_weights(bits)), len(TABLES[network]))
+
+
+@pytest.mark.parametrize("bits", [1, 4, 32])
+def test_so_it_is_for_trained_networks_read_from_qonnx(bits, tmp_path):
+    path = tmp_path / "generator.onnx"
+    mlp = write_and_read(networks.Generator(bits), networks.latents(), path)
+    assert_every_cut_is_exact(mlp, cuts=2)
+    dcgan = write_and_read(convolutional.generator(bits), convolutional.latents(), path)
+    assert_every_cut_is_exact(dcgan, cuts=4)
+    assert list(boundaries(dcgan).values()) == [(8,), (16, 4, 4), (8, 8, 8), (4, 16, 16)]
+
+
+def write_and_read(module, example, path):
+    write_qonnx(
+        module, example, path, name="generator", input_name="z", output_name="x", metadata={}
+    )
+    return read_program(path, "generator", "z", "x")
+
+
+def test_the_gradient_of_a_cut_with_skips_is_right_in_numpy_and_in_onnx():
+    program = cut(NETWORKS["began"](random_weights(4)), 5).program
+    sensing = conv_sensing((3, 128, 128))
+    engine = FloatEngine(program, sensing)
+    z = latents_of(program)
+    y = engine.sense(engine.generate(z[::-1]))
+    _, gradient = engine.value_and_grad(z, y)
+    skip = gradient[:, -3 * 8 * 8 :]
+    assert np.abs(skip).max() > 0
+    graph = build_gradient(program, sensing, {}).SerializeToString()
+    (found,) = onnxruntime.InferenceSession(graph).run(["gradient"], {"z": z, "y": y})
+    assert np.abs(found - gradient).max() <= 1e-5 * np.abs(gradient).max()
+    exact = FloatEngine(program, sensing, dtype=np.float64)
+    direction = np.random.default_rng(4).standard_normal(z.shape)
+    step = 1e-6 * direction
+    slopes = (exact.loss(z + step, y) - exact.loss(z - step, y)) / 2e-6
+    np.testing.assert_allclose((gradient * direction).sum(axis=1), slopes, rtol=1e-4)
 
 
 @pytest.mark.parametrize("network", NETWORKS)

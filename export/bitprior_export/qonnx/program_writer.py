@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
-from bitprior_export.graphs.builder import BATCH, IR_VERSION, OPSET, GraphBuilder
+from bitprior_export.graphs.builder import BATCH, GraphBuilder
 from bitprior_export.graphs.operands import emit_operands
 from bitprior_export.qonnx.properties import properties
 from bitprior_runtime.program import Node, Program, Shape
@@ -28,6 +28,9 @@ from bitprior_runtime.shapes import infer_shapes
 from bitprior_runtime.tensors import QuantisedTensor
 from bitprior_runtime.version import __version__
 
+# Pinned: onnx's own default is ahead of onnxruntime's kernels, in which qonnx runs a graph.
+OPSET = 21
+IR_VERSION = 10
 DOMAIN = "qonnx.custom_op.general"
 # Version 2 of the domain changed Trunc alone.
 _DOMAIN_VERSION = 2

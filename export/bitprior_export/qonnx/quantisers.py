@@ -16,7 +16,7 @@ DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas",
 OPS = ("Quant", "IntQuant", "BipolarQuant")
 MAX_BITS = 8
 _ROUNDING = ("ROUND", "HALF_EVEN")
-_HALF_BELOW = np.float32(-0.5)
+_HALF_BELOW = -0.5
 
 Constants = Mapping[str, NDArray[Any]]
 
@@ -42,6 +42,10 @@ def quantise(node: NodeProto, constants: Constants) -> QuantisedTensor:
         raise _unfit(node, "float32 inputs", ", ".join(str(value.dtype) for value in values))
     if node.op_type == "BipolarQuant":
         tensor, expected = _bipolar(node, values)
+    elif _is_scalar(values, 3, 1.0):
+        tensor, expected = _one_bit(node, values)
+    elif _is_scalar(values, 2, _HALF_BELOW):
+        tensor, expected = _mid_rise(node, values)
     else:
         tensor, expected = _integer(node, values)
     if not np.array_equal(tensor.values(), expected):
@@ -58,16 +62,54 @@ def _bipolar(
     return _tensor(codes, 1, "binary", scale, axis), binary_quant(weight, scale)
 
 
-def _integer(
+def _is_scalar(inputs: Sequence[NDArray[Any]], index: int, value: float) -> bool:
+    return len(inputs) > index and inputs[index].size == 1 and float(inputs[index].item()) == value
+
+
+def _one_bit(
     node: NodeProto, inputs: Sequence[NDArray[Any]]
 ) -> tuple[QuantisedTensor, NDArray[Any]]:
-    """Codes of round(clip(w / scale + zero point)), as qonnx defines Quant."""
+    """Codes of a signed Quant of 1 bit, which qonnx takes for bipolar."""
+    weight, scale, zero_point, width = _take(node, inputs, 4)
+    axis = _channel_axis(node, weight, scale)
+    signed, narrow, rounding = _attributes(node)
+    if not signed or not _is_scalar(inputs, 2, 0.0):
+        raise _unfit(node, "a signed bit with zero point 0", f"signed {signed}, {zero_point}")
+    expected = int_quant(weight, scale, zero_point, width, signed, narrow, rounding)
+    return _tensor((weight >= 0).astype(np.uint8), 1, "binary", scale, axis), expected
+
+
+def _mid_rise(
+    node: NodeProto, inputs: Sequence[NDArray[Any]]
+) -> tuple[QuantisedTensor, NDArray[Any]]:
+    """Codes of a Quant with zero point -1/2: (q + 1/2) scale = (2q + 1) scale / 2."""
     weight, scale, zero_point, width = _take(node, inputs, 4)
     axis = _channel_axis(node, weight, scale)
     bits = _bits(node, width)
     signed, narrow, rounding = _attributes(node)
-    shift = _shift(zero_point, bits, narrow)
-    if not signed or rounding not in _ROUNDING or shift is None:
+    if not signed or narrow or rounding not in _ROUNDING:
+        raise _unfit(
+            node,
+            "a signed grid with rounding ROUND, not narrow, at zero point -1/2",
+            f"signed {signed}, narrow {narrow}, rounding {rounding!r}",
+        )
+    levels = 2 ** (bits - 1)
+    with np.errstate(over="ignore"):  # a tiny scale: infinity is clipped like any large value
+        integers = np.round(np.clip(weight / scale + _HALF_BELOW, -levels, levels - 1))
+        expected = int_quant(weight, scale, zero_point, np.float32(bits), signed, narrow, rounding)
+    codes = (integers + levels).astype(np.uint8)
+    return _tensor(codes, bits, "mid-rise", scale / 2, axis), expected
+
+
+def _integer(
+    node: NodeProto, inputs: Sequence[NDArray[Any]]
+) -> tuple[QuantisedTensor, NDArray[Any]]:
+    """Codes of round(clip(w / scale)), as qonnx defines Quant."""
+    weight, scale, zero_point, width = _take(node, inputs, 4)
+    axis = _channel_axis(node, weight, scale)
+    bits = _bits(node, width)
+    signed, narrow, rounding = _attributes(node)
+    if not signed or rounding not in _ROUNDING or zero_point.size == 0 or zero_point.any():
         raise _unfit(
             node,
             "a signed grid with zero point 0 and rounding ROUND",
@@ -75,23 +117,13 @@ def _integer(
         )
     levels = 2 ** (bits - 1)
     with np.errstate(over="ignore"):  # a tiny scale: infinity is clipped like any large value
-        integers = np.round(np.clip(weight / scale + shift, narrow - levels, levels - 1))
-        expected = int_quant(weight, scale, shift, np.float32(bits), signed, narrow, rounding)
+        integers = np.round(np.clip(weight / scale, narrow - levels, levels - 1))
+        expected = int_quant(
+            weight, scale, np.float32(0), np.float32(bits), signed, narrow, rounding
+        )
     codes = (integers + levels).astype(np.uint8)
-    if bits == 1:  # qonnx takes 1 signed bit for bipolar
-        return _tensor((weight >= 0).astype(np.uint8), 1, "binary", scale, axis), expected
-    if shift:  # (q + 1/2) scale = (2q + 1) scale / 2
-        return _tensor(codes, bits, "mid-rise", scale / 2, axis), expected
     grid: Grid = "narrow" if narrow else "wide"
     return _tensor(codes, bits, grid, scale, axis), expected
-
-
-def _shift(zero_point: NDArray[Any], bits: int, narrow: int) -> np.float32 | None:
-    """Return 0, or the -1/2 of a mid-rise grid; None for any other zero point."""
-    if zero_point.size and not zero_point.any():
-        return np.float32(0)
-    mid_rise = zero_point.size and (zero_point == _HALF_BELOW).all() and bits > 1 and not narrow
-    return _HALF_BELOW if mid_rise else None
 
 
 def _take(node: NodeProto, inputs: Sequence[NDArray[Any]], count: int) -> Sequence[NDArray[Any]]:
@@ -107,7 +139,7 @@ def _take(node: NodeProto, inputs: Sequence[NDArray[Any]], count: int) -> Sequen
 
 def _bits(node: NodeProto, width: NDArray[Any]) -> int:
     value = float(width.reshape(-1)[0]) if width.size == 1 else 0.0
-    if not value.is_integer() or not 1 <= value <= MAX_BITS:
+    if not value.is_integer() or not 2 <= value <= MAX_BITS:
         raise _unfit(node, f"one bit width of 1 to {MAX_BITS}", f"{width.tolist()}")
     return int(value)
 

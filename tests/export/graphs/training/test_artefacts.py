@@ -1,0 +1,126 @@
+"""Artefacts for ONNX Runtime Training: real steps, in an environment of its own."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from bitprior_export.cuts import cut
+from bitprior_export.errors import ExportError
+from bitprior_export.graphs import build_gradient
+from bitprior_export.graphs.training import FILES, PACKAGE, build_training_artefacts, is_available
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.errors import UnwritableOutputError, UsageError
+from builders.bundles import tiny_bundle
+from builders.sensing import conv_sensing
+from builders.surgery import NETWORKS, random_weights
+
+training = [
+    pytest.mark.training,
+    pytest.mark.skipif(not is_available(), reason=f"needs {PACKAGE}: make test-training"),
+]
+ROWS, STEPS = 3, 20
+
+
+def mlp():
+    bundle = tiny_bundle(3)
+    return bundle.generator, bundle.sensing, 0.5
+
+
+def dcgan():
+    return NETWORKS["dcgan"](random_weights(4)), conv_sensing((3, 64, 64)), 1.0
+
+
+def cut_dcgan():
+    program = cut(NETWORKS["dcgan"](random_weights(1)), 2).program
+    return program, conv_sensing((3, 64, 64)), 1e-3
+
+
+@pytest.mark.parametrize("network", [mlp, dcgan, cut_dcgan])
+class TestSteps:
+    pytestmark = training
+
+    @pytest.fixture
+    def made(self, network, tmp_path):
+        """Open artefacts, the engine they must equal, a latent and measurements."""
+        from onnxruntime.training.api import CheckpointState, Module, Optimizer
+
+        generator, sensing, rate = network()
+        paths = [str(p) for p in build_training_artefacts(generator, sensing, tmp_path, ROWS)]
+        assert sorted(p.name for p in tmp_path.iterdir()) == sorted(FILES)
+        state = CheckpointState.load_checkpoint(paths[3])
+        module = Module(paths[0], state, paths[1])
+        optimizer = Optimizer(paths[2], module)
+        optimizer.set_learning_rate(rate)
+        engine = FloatEngine(generator, sensing)
+        ((size,),) = generator.inputs.values()
+        rng = np.random.default_rng(0)
+        z, other = (rng.standard_normal((ROWS, size), dtype=np.float32) for _ in range(2))
+        return state, module, optimizer, engine, z, engine.sense(engine.generate(other))
+
+    def test_only_the_latent_is_trainable(self, made):
+        state, *_ = made
+        trainable = [name for name, value in state.parameters if value.requires_grad]
+        assert trainable == ["z"]
+
+    def test_the_gradient_is_that_of_the_engine_and_of_the_gradient_graph(self, network, made):
+        import onnxruntime
+
+        state, module, _, engine, z, y = made
+        state.parameters["z"].data = z
+        module.train()
+        loss = module(y)
+        losses, expected = engine.value_and_grad(z, y)
+        found = state.parameters["z"].grad
+        assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
+        assert float(loss) == pytest.approx(losses.sum(), rel=1e-4)
+        graph = build_gradient(*network()[:2], {}).SerializeToString()
+        (other,) = onnxruntime.InferenceSession(graph).run(["gradient"], {"z": z, "y": y})
+        assert np.abs(found - other).max() <= 1e-4 * np.abs(other).max()
+
+    def test_its_steps_are_gradient_descent(self, network, made):
+        state, module, optimizer, engine, z, y = made
+        rate = network()[2]
+        state.parameters["z"].data = z
+        begin = engine.loss(z, y)
+        module.train()
+        for _ in range(STEPS):
+            module(y)
+            optimizer.step()
+            module.lazy_reset_grad()
+            z = z - np.float32(rate) * engine.value_and_grad(z, y)[1]
+        found = state.parameters["z"].data
+        assert np.abs(found - z).max() <= 1e-4 * np.abs(z).max()
+        assert (engine.loss(found, y) < 0.9 * begin).all()
+
+    def test_the_evaluation_graph_has_the_same_loss(self, made):
+        state, module, _, engine, z, y = made
+        state.parameters["z"].data = z
+        module.eval()
+        assert float(module(y)) == pytest.approx(engine.loss(z, y).sum(), rel=1e-4)
+
+
+@pytest.mark.training
+@pytest.mark.skipif(not is_available(), reason=f"needs {PACKAGE}: make test-training")
+@pytest.mark.parametrize(("network", "op"), [("vae", "ResizeGrad"), ("began", "Elu")])
+def test_ops_without_a_gradient_there_are_named_and_nothing_is_written(network, op, tmp_path):
+    program = NETWORKS[network](random_weights(4))
+    with pytest.raises(ExportError, match=op):
+        build_training_artefacts(program, conv_sensing((3, 128, 128)), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_package_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    bundle = tiny_bundle(4)
+    with pytest.raises(UsageError, match=PACKAGE):
+        build_training_artefacts(bundle.generator, bundle.sensing, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_and_folder_are_checked_first(tmp_path):
+    bundle = tiny_bundle(4)
+    with pytest.raises(UsageError, match="rows"):
+        build_training_artefacts(bundle.generator, bundle.sensing, tmp_path, rows=0)
+    with pytest.raises(UnwritableOutputError):
+        build_training_artefacts(bundle.generator, bundle.sensing, tmp_path / "none")
