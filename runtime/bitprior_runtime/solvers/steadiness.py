@@ -14,8 +14,7 @@ from bitprior_runtime.solvers.solution import Array
 
 # A few times what float32 rounds; up and down, so that one of the two crosses a near fork.
 NUDGE = 1e-6
-_NUDGES = 2
-_SEED = 0
+_PAIRS = 2
 # Of the first loss. A nudge without a fork stays well below.
 MOVED = 1e-4
 
@@ -29,15 +28,8 @@ def steady_rows(engine: Engine, y: Array, z0: Array, options: ProximalOptions) -
         z0: Start latents [B,k].
         options: Of the solver.
     """
-    rng = np.random.default_rng(_SEED)
-    noise = [
-        (sign * rng_y, sign * rng_z)
-        for rng_y, rng_z in (_noise(rng, y, z0) for _ in range(_NUDGES))
-        for sign in (1, -1)
-    ]
     # One batch: rows are rounded by batch size too, another nudge for free.
-    many_y = np.concatenate([y, *(y + dy for dy, _ in noise)]).astype(y.dtype)
-    many_z = np.concatenate([z0, *(z0 + dz for _, dz in noise)]).astype(z0.dtype)
+    many_y, many_z = _nudged(y, 0), _nudged(z0, 1)
     history = proximal(engine, many_y, many_z, options).history
     paths = history.reshape(len(history), -1, len(y))
     moved = np.abs(paths - paths[:, :1]).max(axis=(0, 1))
@@ -45,6 +37,9 @@ def steady_rows(engine: Engine, y: Array, z0: Array, options: ProximalOptions) -
     return steady
 
 
-def _noise(rng: np.random.Generator, y: Array, z0: Array) -> tuple[Array, Array]:
+def _nudged(values: Array, seed: int) -> Array:
+    """Return values [B,n] and, below them, the same a little up and a little down."""
+    noise = np.random.default_rng(seed).standard_normal((_PAIRS, *values.shape))
     # In proportion: what is zero in a sparse latent stays zero.
-    return tuple(NUDGE * value * rng.standard_normal(value.shape) for value in (y, z0))
+    steps = NUDGE * values * np.stack([noise, -noise]).reshape(-1, *values.shape)
+    return np.concatenate([values, *(values + step for step in steps)]).astype(values.dtype)
