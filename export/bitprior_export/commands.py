@@ -1,5 +1,6 @@
 """The verbs of the export house. Importing this loads no onnx: the command line starts fast."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +9,13 @@ import typer
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.cli.verbs import add_verb
 
+_PACKAGES = ("onnx", "onnxruntime", "qonnx")
+
 
 def register(app: typer.Typer) -> None:
-    """Add ``export`` to the command line."""
-    add_verb(app, "export", export, extra="export", packages=("onnx", "onnxruntime", "qonnx"))
+    """Add ``export`` and ``compare`` to the command line."""
+    add_verb(app, "export", export, extra="export", packages=_PACKAGES)
+    add_verb(app, "compare", compare, extra="export", packages=_PACKAGES)
 
 
 def export(
@@ -31,3 +35,18 @@ def export(
     folder = None if no_onnx else onnx or default_folder(out)
     result = export_run(run, out, folder, target)
     emit(result.as_json(), result.as_text(), json)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A bundle, a folder of ONNX files, or one file.")],
+    second: Annotated[Path, typer.Argument(help="What to compare with it.")],
+    json: JsonFlag = False,
+) -> None:
+    """Find the first layer in which two exports differ; exit status 1 if they do."""
+    from bitprior_export.artefacts.compare import as_text
+    from bitprior_export.artefacts.compare import compare as compare_exports
+
+    found = compare_exports(first, second)
+    emit({**asdict(found), "equal": found.first is None}, as_text(found), json)
+    if found.first is not None:
+        raise typer.Exit(1)

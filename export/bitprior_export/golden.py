@@ -12,6 +12,7 @@ from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.program import Program
 from bitprior_runtime.solvers import ProximalOptions, initial_latents, proximal
+from bitprior_runtime.solvers.steadiness import steady_rows
 
 CASES = 8
 # Latents come from this many steps of a recovery: real ones, from which it still goes downhill.
@@ -50,8 +51,8 @@ def make_golden(
 
     Each image x is measured, y = A(x); WARM_UP_STEPS proximal steps from a seeded start give the
     case's latent z; the trace is f along TRACE_STEPS further steps. Of all images the first CASES
-    are taken whose trace descends and is the same in float32 and float64; stable traces that do
-    not descend come after them.
+    are taken whose trace descends, is the same in float32 and float64, and does not hinge on
+    rounding; such traces that do not descend come after them.
 
     Args:
         generator: Program z -> x.
@@ -64,12 +65,8 @@ def make_golden(
     """
     single = FloatEngine(generator, sensing)
     double = FloatEngine(generator, sensing, dtype=np.float64)
-    measurements = single.sense(images)
-    latents = _warm_up(single, generator, measurements, solver)
-    chosen = _choose(
-        _trace(single, measurements, latents, solver), _trace(double, measurements, latents, solver)
-    )
-    latents, measurements = latents[chosen], measurements[chosen]
+    ((size,),) = generator.inputs.values()
+    latents, measurements = _choose(single, double, images, size, solver)
     # Again for these rows alone: BLAS rounds by batch size, and a replay has no others.
     cases = _cases(single, latents, measurements, solver)
     exact = _cases(double, latents, measurements, solver)
@@ -82,35 +79,58 @@ def make_golden(
     return Golden(cases, tolerances, int((cases.trace[-1] < cases.trace[0]).sum()))
 
 
-def _warm_up(
-    engine: FloatEngine, generator: Program, y: NDArray[np.float32], solver: SolverDefaults
-) -> NDArray[np.float32]:
-    ((size,),) = generator.inputs.values()
-    (z0,) = initial_latents(len(y), size, SEED, kind=solver.initial_latent)
-    latents: NDArray[np.float32] = proximal(
-        engine, y, z0, ProximalOptions(WARM_UP_STEPS, solver.step_size, solver.sparsity)
-    ).latent
-    return latents
+def _choose(
+    single: FloatEngine,
+    double: FloatEngine,
+    images: NDArray[np.float32],
+    size: int,
+    solver: SolverDefaults,
+) -> tuple[Array, Array]:
+    """Return latents and measurements of the cases; a few images are tried at a time."""
+    measurements = single.sense(images)
+    (starts,) = initial_latents(len(images), size, SEED, kind=solver.initial_latent)
+    latents = np.empty_like(starts)
+    down, flat = [], []
+    for first in range(0, len(images), CASES):
+        rows = np.arange(first, min(first + CASES, len(images)))
+        y = measurements[rows]
+        latents[rows] = z = _warm_up(single, y, starts[rows], solver)
+        steady, descends = _judge(single, double, y, z, solver)
+        down += list(rows[steady & descends])
+        flat += list(rows[steady & ~descends])
+        if len(down) >= CASES:
+            break
+    chosen = (down + flat)[:CASES]
+    if len(chosen) < MIN_GOLDEN_CASES:
+        raise CheckFailedError(
+            f"{MIN_GOLDEN_CASES} images whose recovery is the same in float32 and float64",
+            f"{len(chosen)} of {len(images)}; the others hinge on rounding",
+            "train longer: the learned step size does not yet lead downhill",
+        )
+    return latents[chosen], measurements[chosen]
+
+
+def _warm_up(engine: FloatEngine, y: Array, z0: Array, solver: SolverDefaults) -> Array:
+    options = ProximalOptions(WARM_UP_STEPS, solver.step_size, solver.sparsity)
+    return proximal(engine, y, z0, options).latent
+
+
+def _judge(
+    single: FloatEngine, double: FloatEngine, y: Array, z: Array, solver: SolverDefaults
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which rows do not hinge on rounding, and which descend."""
+    trace, exact = (_trace(engine, y, z, solver) for engine in (single, double))
+    steady = np.abs(trace - exact).max(axis=0) <= MAX_TRACE_DEVIATION * exact.max(axis=0)
+    options = ProximalOptions(TRACE_STEPS, solver.step_size, solver.sparsity)
+    if steady.any():
+        steady[steady] = steady_rows(single, y[steady], z[steady], options)
+    return steady, trace[-1] < trace[0]
 
 
 def _trace(engine: FloatEngine, y: Array, z: Array, solver: SolverDefaults) -> Array:
     """Return f along TRACE_STEPS proximal steps from z, [TRACE_STEPS + 1, N]."""
     options = ProximalOptions(TRACE_STEPS, solver.step_size, solver.sparsity)
     return proximal(engine, y.astype(engine.dtype), z.astype(engine.dtype), options).history
-
-
-def _choose(trace: Array, exact: Array) -> NDArray[np.intp]:
-    """Return the rows to keep: stable ones, and of them first those that go downhill."""
-    stable = np.abs(trace - exact).max(axis=0) <= MAX_TRACE_DEVIATION * exact.max(axis=0)
-    descends = trace[-1] < trace[0]
-    order = np.concatenate([np.flatnonzero(stable & descends), np.flatnonzero(stable & ~descends)])
-    if len(order) < MIN_GOLDEN_CASES:
-        raise CheckFailedError(
-            f"{MIN_GOLDEN_CASES} images whose recovery is the same in float32 and float64",
-            f"{len(order)} of {len(stable)}",
-            "train longer: the learned step size does not yet lead downhill",
-        )
-    return order[:CASES]
 
 
 def _cases(engine: FloatEngine, z: Array, y: Array, solver: SolverDefaults) -> GoldenCases:

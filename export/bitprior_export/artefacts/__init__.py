@@ -1,6 +1,6 @@
 """ONNX files beside a bundle: built for a board, verified node by node, written whole or not."""
 
-from bitprior_export.artefacts.check import ArtefactReport, check_artefacts
+from bitprior_export.artefacts.check import ArtefactReport, check_artefacts, check_files
 from bitprior_export.artefacts.write import (
     Artefact,
     Artefacts,
@@ -16,6 +16,7 @@ __all__ = [
     "Artefacts",
     "OnnxOutput",
     "check_artefacts",
+    "check_files",
     "default_folder",
     "stage_artefacts",
     "write_artefacts",

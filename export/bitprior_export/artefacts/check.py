@@ -55,18 +55,33 @@ def check_artefacts(bundle: Bundle, models: Mapping[str, onnx.ModelProto]) -> Ar
         CheckFailedError: A node differs, the first one is named; or a graph as a whole does.
         UsageError: onnxruntime cannot load a graph.
     """
-    report = NodeReport()
-    for kind, model in models.items():
-        report.add(_check_nodes(bundle, kind, model))
-    graphs = {kind: OnnxGraph(model.SerializeToString()) for kind, model in models.items()}
-    checks = replay_onnx(bundle, graphs)
-    for check in checks:
+    report = _compare(bundle, models)
+    for check in report.checks:
         if not check.passed:
             raise CheckFailedError(
                 f"{check.name} of the ONNX files within {check.tolerance:g}, {check.unit}",
                 f"{check.difference:.3g}",
                 "every node is right by itself: check how the graphs are put together",
             )
+    return report
+
+
+def check_files(bundle: Bundle, files: Mapping[str, bytes]) -> ArtefactReport:
+    """Compare files that were written before with the float engine, here.
+
+    Raises:
+        CheckFailedError: A node differs; the first one is named.
+        UsageError: onnxruntime cannot load a graph.
+    """
+    return _compare(bundle, {kind: onnx.load_from_string(data) for kind, data in files.items()})
+
+
+def _compare(bundle: Bundle, models: Mapping[str, onnx.ModelProto]) -> ArtefactReport:
+    report = NodeReport()
+    for kind, model in models.items():
+        report.add(_check_nodes(bundle, kind, model))
+    graphs = {kind: OnnxGraph(model.SerializeToString()) for kind, model in models.items()}
+    checks = replay_onnx(bundle, graphs)
     return ArtefactReport(report.nodes, report.max_difference, tuple(checks))
 
 

@@ -18,14 +18,15 @@ def one_step(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     (loop,) = (node for node in model.graph.node if node.op_type == "Loop")
     (body,) = (a.g for a in loop.attribute if a.type == AttributeProto.GRAPH)
-    needed = _needed(model.graph, body)
-    step = onnx.ModelProto()
-    step.CopyFrom(model)
-    graph = step.graph
-    del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
-    graph.node.extend([*needed, *body.node])
-    graph.input.extend([*body.input, *(v for v in model.graph.input if v.name != "z0")])
-    graph.output.extend(body.output)
+    graph = helper.make_graph(
+        [*_needed(model.graph, body), *body.node],
+        body.name,
+        [*body.input, *(value for value in model.graph.input if value.name != "z0")],
+        body.output,
+        model.graph.initializer,
+    )
+    step = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+    helper.set_model_props(step, {entry.key: entry.value for entry in model.metadata_props})
     return step
 
 
@@ -55,6 +56,20 @@ def exposed(model: onnx.ModelProto, names: Sequence[str]) -> bytes:
     )
     data: bytes = copy.SerializeToString()
     return data
+
+
+def computed_values(model: onnx.ModelProto) -> dict[str, str]:
+    """Return the values that depend on the graph's inputs, in order, with the op that writes each.
+
+    Weights that the graph unpacks are not among them.
+    """
+    moving = {value.name for value in model.graph.input}
+    found: dict[str, str] = {}
+    for node in model.graph.node:
+        if moving.intersection(node.input):
+            moving.update(node.output)
+            found.update((name, node.op_type) for name in node.output if name)
+    return found
 
 
 def value_names(model: onnx.ModelProto) -> list[str]:

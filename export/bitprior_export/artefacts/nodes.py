@@ -81,8 +81,8 @@ class NodeCheck:
             operands = [self._operand(name) for name in node.inputs]
             expected = OPS[node.op].forward(operands, complete_attributes(node))
             activations = [self._operand(n) for n in node.inputs if n not in self._constants]
-            self.compare(f"node {node.output!r} ({node.op})", self._operand(node.output), expected,
-                         activations)  # fmt: skip
+            where = f"node {node.output!r} ({node.op})"
+            self.compare(where, self._operand(node.output), expected, activations)
 
     def backward(self) -> None:
         """Compare the cotangent of every tensor but the output.
@@ -154,7 +154,7 @@ class NodeCheck:
         return CheckFailedError(
             f"{expected} at {where} of {self._file}",
             found,
-            "this is the first node that differs; nothing was written",
+            "this is the first node that differs",
         )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import onnx
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 _HALF = ".half"
 # The region and the scales of Resize are float32 by definition.
@@ -18,24 +18,33 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
         model: A graph whose outputs are written by Identity nodes, as ``build_generate`` and
             ``build_sense`` return it.
     """
-    converted = onnx.ModelProto()
-    converted.CopyFrom(model)
-    graph = converted.graph
     floats = _float_values(model)
-    moving = {value.name for value in graph.input}
-    nodes: list[NodeProto] = []
+    inputs = {value.name for value in model.graph.input}
+    outputs = {value.name for value in model.graph.output}
+    computed: set[str] = set()
     casts: set[str] = set()
-    outputs = {value.name for value in graph.output}
-    for node in graph.node:
-        if not moving.intersection(node.input):
-            nodes.append(node)  # part of unpacking a weight
+    nodes: list[NodeProto] = []
+    for original in model.graph.node:
+        if not (inputs | computed).intersection(original.input):
+            nodes.append(original)  # part of unpacking a weight
             continue
-        moving.update(node.output)
-        nodes += _casts(node, floats, moving - outputs, casts, {v.name for v in graph.input})
+        node = NodeProto()
+        node.CopyFrom(original)
+        nodes += _casts(node, floats - computed, casts)
         nodes.append(_output(node) if outputs.intersection(node.output) else node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    _convert_initialisers(graph)
+        computed.update(node.output)
+    nodes, initialisers = _round_initialisers(nodes, list(model.graph.initializer))
+    graph = helper.make_graph(
+        nodes, model.graph.name, model.graph.input, model.graph.output, initialisers
+    )
+    converted = helper.make_model(
+        graph,
+        opset_imports=model.opset_import,
+        ir_version=model.ir_version,
+        producer_name=model.producer_name,
+        producer_version=model.producer_version,
+    )
+    helper.set_model_props(converted, {p.key: p.value for p in model.metadata_props})
     onnx.checker.check_model(converted, full_check=True)
     return converted
 
@@ -48,14 +57,17 @@ def _float_values(model: onnx.ModelProto) -> set[str]:
     return found | {t.name for t in graph.initializer if t.data_type == TensorProto.FLOAT}
 
 
-def _casts(
-    node: NodeProto, floats: set[str], computed: set[str], casts: set[str], inputs: set[str]
-) -> list[NodeProto]:
-    """Let a node read float16 values; return the casts it needs that are not there yet."""
+def _casts(node: NodeProto, floats: set[str], casts: set[str]) -> list[NodeProto]:
+    """Let a node read float16 values; return the casts it needs that are not there yet.
+
+    Args:
+        node: The node; it is changed.
+        floats: Values that are float32: inputs, constants and unpacked weights.
+        casts: Values that were cast before; the new ones are added.
+    """
     added = []
     for index, name in enumerate(node.input):
-        kept = index in _ALWAYS_FLOAT.get(node.op_type, ())
-        if kept or name not in floats or (name in computed and name not in inputs):
+        if name not in floats or index in _ALWAYS_FLOAT.get(node.op_type, ()):
             continue
         node.input[index] = f"{name}{_HALF}"
         if name not in casts:
@@ -74,15 +86,20 @@ def _cast(source: str, target: str, to: int) -> NodeProto:
     return helper.make_node("Cast", [source], [target], name=target, to=to)
 
 
-def _convert_initialisers(graph: GraphProto) -> None:
-    """Store an initialiser that is only ever cast as float16 itself."""
-    readers: dict[str, list[NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    for tensor in graph.initializer:
-        found = readers.get(tensor.name, [])
-        if [(node.op_type, *node.output) for node in found] == [("Cast", f"{tensor.name}{_HALF}")]:
-            values = numpy_helper.to_array(tensor).astype(np.float16)
-            graph.node.remove(found[0])
-            tensor.CopyFrom(numpy_helper.from_array(values, f"{tensor.name}{_HALF}"))
+def _round_initialisers(
+    nodes: list[NodeProto], initialisers: list[TensorProto]
+) -> tuple[list[NodeProto], list[TensorProto]]:
+    """Store constants that are only ever cast as float16 themselves, without the cast."""
+    names = {tensor.name for tensor in initialisers}
+    casts = {node.input[0] for node in nodes if list(node.output) == [f"{node.input[0]}{_HALF}"]}
+    others = {
+        name for node in nodes for name in node.input if list(node.output) != [f"{name}{_HALF}"]
+    }
+    rounded = (casts & names) - others
+    kept = [node for node in nodes if not (len(node.input) == 1 and node.input[0] in rounded)]
+    return kept, [_rounded(t) if t.name in rounded else t for t in initialisers]
+
+
+def _rounded(tensor: TensorProto) -> TensorProto:
+    values = numpy_helper.to_array(tensor).astype(np.float16)
+    return numpy_helper.from_array(values, f"{tensor.name}{_HALF}")

@@ -1,33 +1,45 @@
 """``bitprior verify``: replay the golden cases of a bundle on this machine."""
 
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.cli.output import JsonFlag, emit
+from bitprior_runtime.companions import read_companions
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.golden import Check
 from bitprior_runtime.model import load
+from bitprior_runtime.onnx_check import replay_onnx
+from bitprior_runtime.onnx_graph import OnnxGraph
 
 
 def run(
     bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    onnx: Annotated[
+        Path | None, typer.Option(help="Folder of its ONNX files, to check them too.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Check a bundle's hashes and replay its golden cases; exit status 1 if one differs."""
     model = load(bundle)
     checks = model.verify()
+    values = 0
+    if onnx is not None:
+        values, of_graphs = _check_onnx(model.bundle, onnx)
+        checks += of_graphs
     failed = [check for check in checks if not check.passed]
     cases = len(model.bundle.golden.latents)
     verdict = "Verified" if not failed else "Failed"
     lines = [f"{verdict} {bundle}: all hashes right, {cases} golden cases replayed"]
     lines += [_line(check) for check in checks]
-    emit(
-        {"bundle": str(bundle), "cases": cases, "passed": not failed, "checks": _rows(checks)},
-        "\n".join(lines),
-        json,
-    )
+    if values:
+        lines.append(f"  ok   {values} values inside the ONNX graphs, node by node")
+    result = {"bundle": str(bundle), "cases": cases, "passed": not failed, "nodes": values}
+    emit({**result, "checks": _rows(checks)}, "\n".join(lines), json)
     if failed:
         worst = failed[0]
         raise CheckFailedError(
@@ -37,20 +49,26 @@ def run(
         )
 
 
+def _check_onnx(bundle: Bundle, folder: Path) -> tuple[int, list[Check]]:
+    """Check hashes and results of ONNX files; node by node where onnx is installed.
+
+    Returns:
+        Values compared inside the graphs, 0 without onnx, and the checks.
+    """
+    files = read_companions(bundle, folder)
+    if find_spec("onnx") is None or find_spec("bitprior_export") is None:
+        return 0, replay_onnx(bundle, {kind: OnnxGraph(data) for kind, data in files.items()})
+    from bitprior_export.artefacts import check_files
+
+    report = check_files(bundle, files)
+    return report.nodes, list(report.checks)
+
+
 def _line(check: Check) -> str:
     mark = "ok  " if check.passed else "FAIL"
     figures = f"max difference {check.difference:.1e} {check.unit}, allowed {check.tolerance:.0e}"
-    return f"  {mark} {check.name:<20} {figures}"
+    return f"  {mark} {check.name:<32} {figures}"
 
 
 def _rows(checks: list[Check]) -> list[dict[str, object]]:
-    return [
-        {
-            "name": check.name,
-            "difference": check.difference,
-            "tolerance": check.tolerance,
-            "unit": check.unit,
-            "passed": check.passed,
-        }
-        for check in checks
-    ]
+    return [{**asdict(check), "passed": check.passed} for check in checks]
