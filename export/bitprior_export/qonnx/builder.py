@@ -19,6 +19,9 @@ from bitprior_runtime.program import Node, Shape
 from bitprior_runtime.shapes import complete_attributes
 from bitprior_runtime.tensors import FloatTensor, Tensor
 
+# From here on log(1 + exp(x)) is x in float32.
+_SOFTPLUS_IS_LINEAR = 17.0
+
 
 class ProgramBuilder:
     """Nodes, tensors and shapes of a program in the making.
@@ -58,6 +61,7 @@ class ProgramBuilder:
         self._reads = dict(reads)
         self._batch, self._opset, self._weight_bits = batch, opset, weight_bits
         self._aliases: dict[str, str] = {}
+        self._thresholds: dict[str, str] = {}
         self._budget = folding.MAX_FOLDED_VALUES
 
     @property
@@ -65,6 +69,10 @@ class ProgramBuilder:
         """The graph's names of the activations, by program name."""
         known = self._names.known()
         return {known[name]: name for name in self.values.shapes if name in known}
+
+    def shape_of(self, name: str) -> Shape:
+        """Return the shape of an activation without the batch axis."""
+        return self.values.shapes[self._aliases.get(name, name)] or ()
 
     def add_input(self, name: str, shape: Shape) -> None:
         """Add the graph's input and its shape without the batch axis."""
@@ -172,6 +180,8 @@ class ProgramBuilder:
 
     def _add_activation(self, site: Site) -> None:
         op, known = site.op, site.node.domain in STANDARD
+        if known and op in ("Greater", "Where") and self._add_threshold(site):
+            return
         if not known or (op != batch_norm.OP and op not in OPS and op not in FORMS):
             where = f" of domain {site.node.domain[:40]!a}" if not known else ""
             raise UnfitError(f"an op{where} that no program knows")
@@ -181,6 +191,21 @@ class ProgramBuilder:
             self._add_batch_norm(site)
         else:
             self._add_parts(parts_of(site))
+
+    def _add_threshold(self, site: Site) -> bool:
+        """Add a part of x > 20 ? x : Softplus(x), as torch writes Softplus, which it equals."""
+        if site.op == "Greater":
+            source = site.inputs[0]
+            if source in self.values.constants or site.scalar(1) < _SOFTPLUS_IS_LINEAR:
+                return False
+            self._thresholds[site.output] = source
+            return True
+        condition, source, output = site.inputs
+        softplus = Node("Softplus", (self._names.of(source),), self._names.of(output))
+        if self._thresholds.get(condition) != source or softplus not in self.nodes:
+            return False
+        self._add_alias(output, site.output)
+        return True
 
     def _add_parts(self, parts: Sequence[Part]) -> None:
         for part in parts:

@@ -14,13 +14,10 @@ from bitprior_export.qonnx.site import BATCH_MARK, STANDARD
 # what says the same as nothing.
 _LEFT_OUT: dict[tuple[str, int], Any] = {
     ("Resize", 1): np.zeros(0, dtype=np.float32),
-    ("Resize", 2): np.zeros(0, dtype=np.float32),
     ("Clip", 1): np.float32(np.finfo(np.float32).min),
     ("Pad", 2): np.float32(0),
     ("Dropout", 1): np.float32(0.5),
 }
-# Where a shape with the batch in it is an input.
-_SHAPES = {"Reshape": 1, "Resize": 3}
 _QONNX, _QONNX_VERSION = DOMAINS[0], 2
 
 
@@ -37,14 +34,11 @@ def executable(model: ModelProto, builder: ProgramBuilder, batch: int | None) ->
     constants = dict(builder.values.constants)
     nodes = [_plain(node) for node in model.graph.node if not builder.folded & set(node.output)]
     for node in nodes:
+        if node.op_type == "Reshape" and node.output[0] in builder.values.shapes:
+            _free_target(node, constants, batch)
+        elif node.op_type == "Resize" and len(node.input) == 4:
+            _use_scales(node, constants, builder)
         _fill_in(node, constants)
-        place = _SHAPES.get(node.op_type)
-        if place is not None and len(node.input) > place and node.input[place] in constants:
-            sizes = np.array(constants[node.input[place]])
-            if sizes.size and sizes[0] == batch:
-                sizes[0] = BATCH_MARK
-                node.input[place] = f"{node.output[0]}.sizes"
-                constants[node.input[place]] = sizes
     source, _, shape = single_input(model)
     target = single_output(model)
     read = {name for node in nodes for name in node.input}
@@ -79,6 +73,31 @@ def _plain(node: NodeProto) -> NodeProto:
     if node.domain not in STANDARD:
         copy.domain = _QONNX
     return copy
+
+
+def _free_target(node: NodeProto, constants: dict[str, Any], batch: int | None) -> None:
+    """Mark the batch in a Reshape's target."""
+    target = np.array(constants[node.input[1]])
+    if target[0] == batch:
+        target[0] = BATCH_MARK
+        node.input[1] = f"{node.output[0]}.target"
+        constants[node.input[1]] = target
+
+
+def _use_scales(node: NodeProto, constants: dict[str, Any], builder: ProgramBuilder) -> None:
+    """Give a Resize scales for its sizes: onnxruntime takes no empty scales that are an input."""
+    before, after = builder.shape_of(node.input[0]), builder.shape_of(node.output[0])
+    scales = np.ones(len(before) + 1, dtype=np.float32)
+    for axis, (old, new) in enumerate(zip(before, after, strict=True), 1):
+        scales[axis] = np.float32(new / old)
+        if int(scales[axis] * np.float32(old)) != new:
+            scales[axis] = np.nextafter(scales[axis], np.float32(np.inf))
+    kept = [entry for entry in node.attribute if entry.name != "axes"]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    name = f"{node.output[0]}.scales"
+    node.input[:] = [node.input[0], node.input[1], name]
+    constants[name] = scales
 
 
 def _fill_in(node: NodeProto, constants: dict[str, Any]) -> None:

@@ -187,6 +187,7 @@ _FOLDS: Mapping[str, Callable[[Site, int], Any]] = {
     "Less": _elementwise(np.less),
     "Max": _elementwise(lambda *values: np.max(np.broadcast_arrays(*values), axis=0)),
     "Min": _elementwise(lambda *values: np.min(np.broadcast_arrays(*values), axis=0)),
+    "Mod": _elementwise(np.mod),
     "Mul": _elementwise(np.multiply),
     "Neg": _elementwise(np.negative),
     "Pow": _elementwise(_power),

@@ -16,14 +16,12 @@ def _view(site: Site, shape: Shape) -> Sequence[Part]:
 
 
 def _reshape(site: Site) -> Sequence[Part]:
-    if site.attribute("allowzero", 0):
-        raise UnfitError("allowzero is set")
-    if not site.has(1):
-        raise UnfitError("its target shape is not a constant")
     try:
         target = site.integers(1)
     except UnfitError as error:
         raise UnfitError(f"its target shape is no constant list of integers: {error}") from error
+    if site.attribute("allowzero", 0) and 0 in target:
+        raise UnfitError(f"its target {list(target)} has a size of zero")
     return _view(site, without_batch(target, site.shape(), site.batch))
 
 
