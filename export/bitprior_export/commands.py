@@ -1,7 +1,8 @@
 """The verbs of the export house. Importing this loads no onnx: the command line starts fast."""
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -10,7 +11,7 @@ from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.cli.verbs import add_verb
 from bitprior_runtime.errors import UsageError
 
-_Bits = typer.Option(min=1, max=8)
+_SOURCES = "RUN, or --generator and --sensing"
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +63,7 @@ def export(
     json: JsonFlag = False,
 ) -> None:
     """Turn a training run, or any ONNX generator, into a verified bundle with packed weights."""
-    settings = {
+    settings: dict[str, Any] = {
         "value_range": value_range,
         "latent_distribution": latent_distribution,
         "images": images,
@@ -75,37 +76,29 @@ def export(
         "step_size": step_size,
     }
     given = {key: value for key, value in settings.items() if value is not None}
-    _check_sources(run, generator, sensing, given)
     from bitprior_export.exporter import export_foreign, export_run
     from bitprior_export.foreign import ForeignOptions
 
     if run is not None:
+        _check_alone(generator, sensing, given)
         result = export_run(run, out)
+    elif generator is None or sensing is None:
+        missing = "--generator" if generator is None else "--sensing"
+        raise UsageError(_SOURCES, f"neither RUN nor {missing}", "name what to export")
     else:
-        assert generator is not None
-        result = export_foreign(ForeignOptions(generator, str(sensing), **given), out)
+        result = export_foreign(ForeignOptions(generator, sensing, **given), out)
     emit(result.as_json(), result.as_text(), json)
 
 
-def _check_sources(
-    run: Path | None, generator: Path | None, sensing: str | None, given: object
-) -> None:
-    """Check that a run is named, or two networks, and not both.
+def _check_alone(generator: Path | None, sensing: str | None, given: Collection[str]) -> None:
+    """Check that a RUN is named without networks, and without options that it answers itself.
 
     Raises:
-        UsageError: Otherwise, or a run is named with options that it answers itself.
+        UsageError: There are some.
     """
-    usage = "RUN, or --generator and --sensing"
-    if run is not None and (generator is not None or sensing is not None):
-        raise UsageError(usage, "both", "leave one out")
-    if run is None and (generator is None or sensing is None):
-        missing = [
-            name
-            for name, value in (("--generator", generator), ("--sensing", sensing))
-            if value is None
-        ]
-        raise UsageError(usage, f"no {' and no '.join(missing)}", "name what to export")
-    if run is not None and given:
+    if generator is not None or sensing is not None:
+        raise UsageError(_SOURCES, "both", "leave one out")
+    if given:
         raise UsageError(
             "a RUN without options about foreign networks",
             ", ".join(f"--{key.replace('_', '-')}" for key in given),

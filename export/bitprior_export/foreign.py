@@ -152,7 +152,8 @@ def _open_sensing(
 def _latents(generator: Translation, kind: InitialLatent, seed: int) -> NDArray[np.float32]:
     # A generator is not to be judged by one image, though recoveries start from zero.
     drawn: InitialLatent = "normal" if kind == "zero" and seed == HIDDEN_SEED else kind
-    return initial_latents(IMAGES, ends(generator)[0][0], seed, kind=drawn)[0]
+    (latents,) = initial_latents(IMAGES, ends(generator)[0][0], seed, kind=drawn)
+    return np.asarray(latents)
 
 
 def _check_range(images: NDArray[np.float32], said: ValueRange) -> None:

@@ -41,7 +41,8 @@ def _best_scale(rows: NDArray[Any], bits: int, grid: Grid) -> NDArray[np.float32
     multiplier, offset = grid_integers(grid, bits)
     highest = multiplier * (2**bits - 1) - offset
     whole = np.maximum(np.abs(rows).max(axis=1) / highest, _NO_SCALE)
-    best, least = whole.astype(np.float32), np.full(len(rows), np.inf)
+    best: NDArray[np.float32] = whole.astype(np.float32)
+    least = np.full(len(rows), np.inf)
     for share in np.linspace(_LEAST_SHARE, 1.0, _CANDIDATES):
         scale = (share * whole).astype(np.float32)
         column = scale[:, np.newaxis].astype(np.float64)
@@ -55,8 +56,9 @@ def _best_scale(rows: NDArray[Any], bits: int, grid: Grid) -> NDArray[np.float32
 def _codes(weight: NDArray[Any], scale: NDArray[Any], bits: int, grid: Grid) -> NDArray[np.uint8]:
     multiplier, offset = grid_integers(grid, bits)
     lowest = 1 if grid == "narrow" else 0
-    codes = np.rint((weight / scale + offset) / multiplier)
-    return np.clip(codes, lowest, 2**bits - 1).astype(np.uint8)
+    levels = np.rint((weight / scale + offset) / multiplier)
+    codes: NDArray[np.uint8] = np.clip(levels, lowest, 2**bits - 1).astype(np.uint8)
+    return codes
 
 
 def _along(values: NDArray[Any], axis: int, rank: int) -> NDArray[Any]:

@@ -124,27 +124,39 @@ def export_stranger(name: Name, path: Path, dynamo: bool = False, free: bool = T
         free: With a free batch axis; else fixed to the example's single row.
     """
     module = make_stranger(name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # both exporters deprecate something
-        if dynamo:
+    if dynamo:
+        dynamic = ({0: torch.export.Dim("batch")},) if free else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of parts of torch that torch itself uses
             torch.onnx.export(
                 module,
                 (latents(name),),
                 path,
                 dynamo=True,
                 external_data=False,
-                dynamic_shapes=({0: torch.export.Dim("batch")},) if free else None,
+                dynamic_shapes=dynamic,
                 verbose=False,
             )
-        else:
-            torch.onnx.export(
-                module,
-                (latents(name, rows=2 if free else 1),),
-                path,
-                dynamo=False,
-                opset_version=17,
-                input_names=["z"],
-                output_names=["image"],
-                dynamic_axes={"z": {0: "batch"}, "image": {0: "batch"}} if free else None,
-            )
+    else:
+        save_onnx(module, latents(name, rows=2 if free else 1), path)
     return module
+
+
+def save_onnx(module: nn.Module, example: Tensor, path: Path) -> None:
+    """Write a module as ONNX by TorchScript, input ``z``, output ``image``.
+
+    The batch axis is free, unless the example has one row.
+    """
+    axes = {"z": {0: "batch"}, "image": {0: "batch"}} if len(example) > 1 else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is deprecated
+        torch.onnx.export(
+            module,
+            (example,),
+            path,
+            dynamo=False,
+            opset_version=17,
+            input_names=["z"],
+            output_names=["image"],
+            dynamic_axes=axes,
+        )

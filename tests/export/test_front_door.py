@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bitprior_runtime import load
 from bitprior_runtime.cli.main import run as run_cli
 from bitprior_runtime.model import Model
-from builders.strangers import GENERATORS, LATENT, RANGES, Name, export_stranger, latents
+from builders.strangers import GENERATORS, LATENT, RANGES, Name, export_stranger, latents, save_onnx
 
 MEASUREMENTS = 96
 
@@ -179,8 +179,7 @@ def test_a_sensing_network_may_be_a_file(folder: Path, tmp_path: Path) -> None:
             return self.layer(x)
 
     path, out = tmp_path / "flat.onnx", tmp_path / "m.bitprior"
-    with pytest.warns(DeprecationWarning, match="legacy TorchScript-based"):
-        torch.onnx.export(Sensing().eval(), (torch.zeros(1, 256),), path, dynamo=False)
+    save_onnx(Sensing().eval(), torch.zeros(2, 256), path)
     arguments = ["--generator", str(folder / "vae.onnx"), "--sensing", str(path)]
     assert run_cli(["export", *arguments, "--out", str(out)]) == 0
     model = load(out)
@@ -215,9 +214,9 @@ def test_every_operator_makes_a_verified_bundle(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--generator", "G"], "no --sensing"),
-        (["--sensing", "identity"], "no --generator"),
-        ([], "no --generator and no --sensing"),
+        (["--generator", "G"], "nor --sensing"),
+        (["--sensing", "identity"], "nor --generator"),
+        ([], "nor --generator"),
         (["RUN", "--generator", "G", "--sensing", "identity"], "both"),
         (["RUN", "--weight-bits", "4"], "--weight-bits"),
         (["--generator", "G", "--sensing", "gausian:m=3"], "gaussian:m=250"),

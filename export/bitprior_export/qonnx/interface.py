@@ -10,7 +10,8 @@ from bitprior_runtime.program import Shape
 
 def opset(model: ModelProto) -> int:
     """Return the version of ONNX's ops."""
-    return next(entry.version for entry in model.opset_import if entry.domain in STANDARD)
+    versions = [int(entry.version) for entry in model.opset_import if entry.domain in STANDARD]
+    return versions[0]
 
 
 def single_input(model: ModelProto) -> tuple[str, int | None, Shape]:
@@ -44,7 +45,7 @@ def single_output(model: ModelProto) -> str:
     Raises:
         InterfaceError: Several outputs.
     """
-    names = [value.name for value in model.graph.output]
+    names = [str(value.name) for value in model.graph.output]
     if len(names) != 1:
         raise _wrong("one output", f"{len(names)}: {', '.join(ascii(n)[:80] for n in names[:5])}")
     return names[0]

@@ -46,10 +46,10 @@ class Site:
         self.node = node
         self.op = node.op_type
         self.batch = batch
-        self.inputs = list(node.input)
+        self.inputs: list[str] = list(node.input)
         while self.inputs and not self.inputs[-1]:  # optional inputs left out
             self.inputs.pop()
-        self.outputs = list(node.output)
+        self.outputs: list[str] = list(node.output)
         while self.outputs and not self.outputs[-1]:
             self.outputs.pop()
         self._tensors, self._opset = values, opset
