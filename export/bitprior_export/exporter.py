@@ -1,81 +1,136 @@
-"""From a finished training run to a verified bundle; needs no torch."""
+"""From networks to a verified bundle; needs no torch."""
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.bundle import write_bundle
-from bitprior_export.errors import RunRecordError
-from bitprior_export.golden import Golden, make_golden
+from bitprior_export.calibration import calibrate_on_recoveries
+from bitprior_export.cut_source import cut_source
+from bitprior_export.foreign import ForeignOptions, foreign_source
+from bitprior_export.golden import make_golden
+from bitprior_export.graphs.training.apart import default_folder as training_folder
+from bitprior_export.graphs.training.apart import write_training_files
 from bitprior_export.manifest import make_manifest
 from bitprior_export.program_check import check_gradient, check_program
 from bitprior_export.qonnx.comparison import CheckReport
-from bitprior_export.qonnx.document import open_onnx
-from bitprior_export.qonnx.reader import Translation, translate
 from bitprior_export.result import ExportResult
-from bitprior_export.training_run import GENERATOR, SENSING, TrainingRun, read_run
-from bitprior_runtime.bundle import Bundle, SolverDefaults
+from bitprior_export.run_source import source_of_run
+from bitprior_export.source import Source
+from bitprior_export.training_run import read_run
+from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.golden import Check
 from bitprior_runtime.model import load
-from bitprior_runtime.program import Program
-from bitprior_runtime.shapes import infer_shapes
+from bitprior_runtime.solvers import initial_latents
 from bitprior_runtime.summary import summarise
 
 # The gradient is checked entry by entry; a few rows show what is wrong with an adjoint.
 _GRADIENT_ROWS = 3
+_ROWS = 8
 _LARGE = 100.0
 _SEED = 20240229
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What an export writes, whatever it starts from.
+
+    Attributes:
+        onnx_dir: Folder for ONNX files of the same model; None for no such files.
+        target: Board the ONNX files are made for, see ``bitprior devices``.
+        cut: Name or number of the boundary before which the generator is cut; None: whole.
+        training: Write ``<stem>-onnx-training``, the files of ONNX Runtime Training, too.
+    """
+
+    onnx_dir: str | os.PathLike[str] | None = None
+    target: str = "pc"
+    cut: str | None = None
+    training: bool = False
+
+
+_PLAIN = ExportOptions()
 
 
 def export_run(
     run_dir: str | os.PathLike[str],
     out_path: str | os.PathLike[str],
-    onnx_dir: str | os.PathLike[str] | None = None,
-    target: str = "pc",
+    options: ExportOptions = _PLAIN,
+    sensing_bits: int | None = None,
 ) -> ExportResult:
     """Turn a run into a bundle, verified node by node; ``out_path`` changes only if all is well.
 
     Args:
         run_dir: Folder of a finished ``bitprior train``.
         out_path: The ``.bitprior`` file to write.
-        onnx_dir: Folder for ONNX files of the same model; None for no such files.
-        target: Board the ONNX files are made for, see ``bitprior devices``.
+        options: What else to write, and how.
+        sensing_bits: Bits that the sensing network's float weights are quantised to, or None.
 
     Raises:
-        UnwritableOutputError: ``out_path`` cannot be written; nothing was done.
         MissingFileError: No such run.
         UnfinishedRunError: The run has not written its networks yet.
         RunRecordError: run.json, the images or the networks do not fit each other.
+        And what :func:`export_source` raises.
+    """
+    return export_source(lambda: source_of_run(read_run(run_dir), sensing_bits), out_path, options)
+
+
+def export_foreign(
+    foreign: ForeignOptions, out_path: str | os.PathLike[str], options: ExportOptions = _PLAIN
+) -> ExportResult:
+    """Turn networks that bitprior did not train into a bundle, as :func:`export_run` does.
+
+    Raises:
+        What :func:`bitprior_export.foreign.foreign_source` and :func:`export_source` raise.
+    """
+    return export_source(lambda: foreign_source(foreign), out_path, options)
+
+
+def export_source(
+    open_source: Callable[[], Source],
+    out_path: str | os.PathLike[str],
+    options: ExportOptions = _PLAIN,
+) -> ExportResult:
+    """Turn a source into a bundle, verified node by node.
+
+    Args:
+        open_source: Returns the source; called once it is known that ``out_path`` can be written.
+        out_path: The ``.bitprior`` file to write; it changes only if all is well.
+        options: What else to write, and how.
+
+    Raises:
+        UnwritableOutputError: ``out_path`` cannot be written; nothing was done.
+        UsageError: No such board, or no such boundary to cut at.
         QonnxError, UnsupportedOpError: A network is not one a program can hold.
         CheckFailedError: The program, its gradient or the written bundle is wrong.
     """
     begin = time.perf_counter()
     out = check_writable(out_path)
-    onnx = OnnxOutput.checked(onnx_dir, target)
-    run = read_run(run_dir)
-    networks = {
-        "generator": translate(open_onnx(run.folder / GENERATOR), "generator", "z", "x"),
-        "sensing": translate(open_onnx(run.folder / SENSING), "sensing", "x", "y"),
-    }
-    generator, sensing = (networks[name].program for name in ("generator", "sensing"))
-    _check_shapes(run, generator, sensing)
-    solver = SolverDefaults(step_size=run.step_size, sparsity=run.sparsity)
-    golden = make_golden(generator, sensing, run.images, solver)
-    reports = _check_nodes(run, networks["generator"], networks["sensing"], golden)
+    onnx = OnnxOutput.checked(options.onnx_dir, options.target)
+    source = open_source()
+    reports = _check_nodes(source)
+    if options.cut is not None:
+        source = cut_source(source, options.cut)
+    generator, sensing = source.generator.program, source.sensing.program
+    golden = make_golden(generator, sensing, source.images, source.solver)
     slope_difference = check_gradient(
         generator,
         sensing,
         golden.cases.latents[:_GRADIENT_ROWS],
         golden.cases.measurements[:_GRADIENT_ROWS],
     )
-    manifest = make_manifest(run, generator, sensing, solver, golden.tolerances)
+    calibration = calibrate_on_recoveries(generator, sensing, source.images, source.solver)
+    manifest = replace(make_manifest(source, golden.tolerances), calibration=calibration)
     bundle = Bundle(manifest, generator, sensing, golden.cases)
+    if options.training:
+        write_training_files(bundle, training_folder(out))
     with onnx.staged(bundle) as artefacts:
         checks = _write_verified(out, artefacts.sealed(bundle) if artefacts else bundle)
     rows = summarise(generator, sensing)
@@ -95,45 +150,25 @@ def export_run(
     )
 
 
-def _check_shapes(run: TrainingRun, generator: Program, sensing: Program) -> None:
-    """Check z [k] -> x [C,H,W] -> y [m], as run.json says."""
-    wanted = ((run.latent,), run.geometry, run.geometry, (run.measurements,))
-    found = (
-        *generator.inputs.values(),
-        infer_shapes(generator)[generator.output],
-        *sensing.inputs.values(),
-        infer_shapes(sensing)[sensing.output],
-    )
-    if wanted != found:
-        arrows = "generator {} -> {}, sensing {} -> {}"
-        raise RunRecordError(
-            f"{arrows.format(*wanted)}, as run.json says",
-            arrows.format(*found),
-            "export the files of one and the same run",
-        )
-
-
-def _check_nodes(
-    run: TrainingRun, generator: Translation, sensing: Translation, golden: Golden
-) -> tuple[CheckReport, CheckReport]:
-    engine = FloatEngine(generator.program, sensing.program)
-    rng = np.random.default_rng(_SEED)
-    noise = rng.standard_normal((3, run.latent), dtype=np.float32)
+def _check_nodes(source: Source) -> tuple[CheckReport, CheckReport]:
+    engine = FloatEngine(source.generator.program, source.sensing.program)
+    (starts,) = initial_latents(_ROWS, source.latent, _SEED, kind=source.solver.initial_latent)
+    noise = np.random.default_rng(_SEED).standard_normal((3, source.latent), dtype=np.float32)
     latents = {
-        "golden": golden.cases.latents,
+        "start": starts,
         "random": noise,
-        "zeros": np.zeros((1, run.latent), dtype=np.float32),
+        "zeros": np.zeros((1, source.latent), dtype=np.float32),
         "large": np.float32(_LARGE) * noise,
     }
     images = {
-        "real": run.images[: len(golden.cases.latents)],
-        "generated": golden.cases.images,
-        "black": np.zeros((1, *run.geometry), dtype=np.float32),
-        "white": np.ones((1, *run.geometry), dtype=np.float32),
+        "real": source.images[:_ROWS],
+        "generated": engine.generate(starts),
+        "black": np.zeros((1, *source.geometry), dtype=np.float32),
+        "white": np.ones((1, *source.geometry), dtype=np.float32),
     }
     return (
-        check_program(engine, "generator", generator, latents),
-        check_program(engine, "sensing", sensing, images),
+        check_program(engine, "generator", source.generator, latents),
+        check_program(engine, "sensing", source.sensing, images),
     )
 
 

@@ -46,6 +46,6 @@ def read_companions(bundle: Bundle, folder: str | os.PathLike[str]) -> dict[str,
         raise UsageError(
             "a bundle that was exported together with ONNX files",
             "none named in its manifest",
-            "export it again without --no-onnx",
+            "export it again with --targets onnx",
         )
     return found

@@ -58,7 +58,7 @@ def test_export_prints_one_json_object(
 def test_export_writes_the_onnx_files_where_asked_or_not_at_all(tmp_path: Path, run: Path) -> None:
     out, folder = tmp_path / "m.bitprior", tmp_path / "here"
     arguments = ["export", str(run), "--out", str(out)]
-    assert run_cli([*arguments, "--no-onnx"]) == 0
+    assert run_cli([*arguments, "--targets", "none"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["m.bitprior"]
     assert run_cli([*arguments, "--onnx", str(folder), "--target", "jetson-orin-nano"]) == 0
     assert (folder / "recover.onnx").exists()

@@ -56,5 +56,5 @@ def _build(kind: str, bundle: Bundle, target: Profile, form: Form) -> onnx.Model
         raise UsageError(
             f"ops that ONNX opset {form.opset} has, which {target.title} takes, in {kind}.onnx",
             str(error).strip().partition("\n")[0],
-            "export for another target (bitprior devices), or without ONNX files: --no-onnx",
+            "export for another target (bitprior devices), or without ONNX files: --targets none",
         ) from error

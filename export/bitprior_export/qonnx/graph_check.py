@@ -11,6 +11,7 @@ from bitprior_export.errors import (
     DuplicateNameError,
     ExternalDataError,
     LocalFunctionError,
+    MalformedOnnxError,
     SizeLimitError,
     SparseTensorError,
     SubgraphError,
@@ -62,6 +63,7 @@ def check_graph(model: ModelProto) -> None:
             ", ".join(ascii(function.name)[:60] for function in model.functions[:5]),
             "inline them with onnx.inliner.inline_local_functions",
         )
+    _check_texts(model.graph)
     _check_nodes(model.graph)
     if model.graph.sparse_initializer:
         raise _sparse(f"{len(model.graph.sparse_initializer)} sparse initialisers")
@@ -113,6 +115,18 @@ def _lengths(tensor: TensorProto, count: int) -> tuple[int, int, str]:
     return entries, len(getattr(tensor, field)), "values"
 
 
+def _check_texts(graph: GraphProto) -> None:
+    """Check that names are text: of bytes that are no UTF-8, protobuf makes bytes."""
+    names = [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        names += [attribute.name for attribute in node.attribute]
+    if not all(isinstance(name, str) for name in names):
+        raise MalformedOnnxError(
+            "names in UTF-8", "other bytes", "write the file again, or copy it again"
+        )
+
+
 def _check_nodes(graph: GraphProto) -> None:
     for node in graph.node:
         if max(len(node.input), len(node.output), len(node.attribute)) > MAX_NODE_TENSORS:
@@ -132,11 +146,7 @@ def _check_attribute(attribute: AttributeProto, where: str) -> None:
             f"one in {where}",
             "export the network without If, Loop and Scan: trace it instead of scripting it",
         )
-    if (
-        attribute.HasField("sparse_tensor")
-        or attribute.sparse_tensors
-        or attribute.type in _SPARSE
-    ):
+    if attribute.HasField("sparse_tensor") or attribute.sparse_tensors or attribute.type in _SPARSE:
         raise _sparse(f"one in {where}")
     if max(len(attribute.ints), len(attribute.floats), len(attribute.strings)) > (
         MAX_ATTRIBUTE_VALUES
@@ -152,9 +162,7 @@ def _sparse(found: str) -> SparseTensorError:
 
 def _check_self_contained(graph: GraphProto) -> None:
     outside = [
-        tensor.name
-        for tensor in _tensors(graph)
-        if tensor.data_location or tensor.external_data
+        tensor.name for tensor in _tensors(graph) if tensor.data_location or tensor.external_data
     ]
     if outside:
         raise ExternalDataError(
@@ -178,8 +186,10 @@ def _check_names(graph: GraphProto) -> None:
     initialisers = [tensor.name for tensor in graph.initializer]
     outputs = [name for node in graph.node for name in node.output if name]
     inputs = {value.name for value in graph.input}
-    counts = Counter(initialisers) + Counter(value.name for value in graph.input) - Counter(
-        inputs.intersection(initialisers)
+    counts = (
+        Counter(initialisers)
+        + Counter(value.name for value in graph.input)
+        - Counter(inputs.intersection(initialisers))
     )
     counts.update(outputs)
     twice = [name for name, count in counts.items() if count > 1]
@@ -197,9 +207,7 @@ def _check_names(graph: GraphProto) -> None:
 def _check_order(graph: GraphProto) -> None:
     """Find a cycle, by taking away nodes that nothing waits for any more (Kahn, 1962)."""
     writers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
-    waits = [
-        {writers[name] for name in node.input if name in writers} for node in graph.node
-    ]
+    waits = [{writers[name] for name in node.input if name in writers} for node in graph.node]
     readers: dict[int, list[int]] = {}
     for index, sources in enumerate(waits):
         for source in sources:
