@@ -2,5 +2,6 @@
 
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
 
-__all__ = ["Engine", "FloatEngine"]
+__all__ = ["Engine", "FloatEngine", "IntegerEngine"]
