@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from bitprior_export.bundle import write_bundle
+from bitprior_export.calibration import calibrate_on_recoveries
 from bitprior_export.foreign import ForeignOptions, foreign_source
 from bitprior_export.golden import Golden, make_golden
 from bitprior_export.manifest import make_manifest
@@ -82,7 +84,8 @@ def export_source(
         golden.cases.latents[:_GRADIENT_ROWS],
         golden.cases.measurements[:_GRADIENT_ROWS],
     )
-    manifest = make_manifest(source, golden.tolerances)
+    calibration = calibrate_on_recoveries(generator, sensing, source.images, source.solver)
+    manifest = replace(make_manifest(source, golden.tolerances), calibration=calibration)
     checks = _write_verified(out, Bundle(manifest, generator, sensing, golden.cases))
     rows = summarise(generator, sensing)
     return ExportResult(
