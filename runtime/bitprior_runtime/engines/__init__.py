@@ -2,5 +2,6 @@
 
 from bitprior_runtime.engines.base import DifferentiableEngine, Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
 
-__all__ = ["DifferentiableEngine", "Engine", "FloatEngine"]
+__all__ = ["DifferentiableEngine", "Engine", "FloatEngine", "IntegerEngine"]
