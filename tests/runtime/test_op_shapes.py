@@ -93,6 +93,8 @@ BAD = [
     ("pads smaller than its kernel", pooled(pads=(0, 0, 2, 0))),
     (f"at most {MAX_SIZE}", pooled({"in": (1, 1, WIDE)})),
     (f"at most {MAX_SIZE}", pooled(kernel_shape=(2**40, 1), pads=(2**40 - 1, 0) * 2)),
+    ("MaxPool with a kernel of at most 32",
+     one("MaxPool", inputs={"in": (1, 64, 64)}, kernel_shape=(33, 1))),
     ("sizes >= 1", pooled(kernel_shape=(7, 1))),
     ("ReduceSum of an activation", one("ReduceSum", ("image",), axes=(1,))),
     ("one or more different axes", one("ReduceMean")),

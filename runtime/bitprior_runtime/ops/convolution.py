@@ -76,12 +76,13 @@ class Geometry:
         ]
 
 
-def correlate(x: Array, weight: Array, geometry: Geometry) -> Array:
-    """Return y [B,O,R,S] of x [B,C,H,W] and weight [O,C/group,kh,kw]: ONNX Conv without a bias."""
+def gather(x: Array, geometry: Geometry, fill: float = 0.0) -> Array:
+    """Return the patches [B,C,taps,R,S] of x [B,C,H,W] padded with ``fill``."""
     batch, channels, height, width = x.shape
     rows, columns = geometry.patches(height, width)
     top, left, bottom, right = geometry.pads
-    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    around = ((0, 0), (0, 0), (top, bottom), (left, right))
+    padded = np.pad(x, around, constant_values=fill)
     taps = geometry.taps()
     patches = np.empty((batch, channels, len(taps), rows, columns), dtype=x.dtype)
     for index, (i, j) in enumerate(taps):
@@ -91,6 +92,31 @@ def correlate(x: Array, weight: Array, geometry: Geometry) -> Array:
             i : i + (rows - 1) * geometry.strides[0] + 1 : geometry.strides[0],
             j : j + (columns - 1) * geometry.strides[1] + 1 : geometry.strides[1],
         ]
+    return patches
+
+
+def spread(patches: Array, geometry: Geometry, size: tuple[int, int]) -> Array:
+    """Return the adjoint of :func:`gather` at patches [B,C,taps,R,S]: x [B,C,H,W] of that size."""
+    batch, channels, _, rows, columns = patches.shape
+    top, left, bottom, right = geometry.pads
+    height, width = size
+    padded = np.zeros(
+        (batch, channels, height + top + bottom, width + left + right), dtype=patches.dtype
+    )
+    for index, (i, j) in enumerate(geometry.taps()):
+        padded[
+            :,
+            :,
+            i : i + (rows - 1) * geometry.strides[0] + 1 : geometry.strides[0],
+            j : j + (columns - 1) * geometry.strides[1] + 1 : geometry.strides[1],
+        ] += patches[:, :, index]
+    return padded[:, :, top : top + height, left : left + width]
+
+
+def correlate(x: Array, weight: Array, geometry: Geometry) -> Array:
+    """Return y [B,O,R,S] of x [B,C,H,W] and weight [O,C/group,kh,kw]: ONNX Conv without a bias."""
+    patches = gather(x, geometry)
+    batch, _, _, rows, columns = patches.shape
     grouped = patches.reshape(batch, geometry.group, -1, rows * columns)
     matrix = weight.reshape(geometry.group, weight.shape[0] // geometry.group, -1)
     product: Array = np.matmul(matrix, grouped)
@@ -102,22 +128,9 @@ def scatter(y: Array, weight: Array, geometry: Geometry, size: tuple[int, int]) 
     batch, outputs, rows, columns = y.shape
     grouped = y.reshape(batch, geometry.group, outputs // geometry.group, rows * columns)
     matrix = weight.reshape(geometry.group, outputs // geometry.group, -1)
-    taps = geometry.taps()
     patches = np.matmul(matrix.transpose(0, 2, 1), grouped)
-    patches = patches.reshape(batch, -1, len(taps), rows, columns)
-    top, left, bottom, right = geometry.pads
-    height, width = size
-    padded = np.zeros(
-        (batch, patches.shape[1], height + top + bottom, width + left + right), dtype=y.dtype
-    )
-    for index, (i, j) in enumerate(taps):
-        padded[
-            :,
-            :,
-            i : i + (rows - 1) * geometry.strides[0] + 1 : geometry.strides[0],
-            j : j + (columns - 1) * geometry.strides[1] + 1 : geometry.strides[1],
-        ] += patches[:, :, index]
-    return padded[:, :, top : top + height, left : left + width]
+    taps = geometry.kernel[0] * geometry.kernel[1]
+    return spread(patches.reshape(batch, -1, taps, rows, columns), geometry, size)
 
 
 def _geometry(weight: Shape, attributes: Attributes) -> Geometry:

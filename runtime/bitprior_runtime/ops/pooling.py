@@ -1,4 +1,4 @@
-"""AveragePool over the two spatial axes: a mean over each window of a grid of windows."""
+"""AveragePool and MaxPool over the two spatial axes: the mean or maximum over each window."""
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
@@ -8,33 +8,48 @@ import numpy as np
 
 from bitprior_runtime.ops import separable
 from bitprior_runtime.ops.base import Array, Attributes, Op, Operand, refuse, take
+from bitprior_runtime.ops.convolution import Geometry, gather, spread
 from bitprior_runtime.program import Attribute, Shape
 
-_DEFAULTS: dict[str, Attribute] = {
+_WINDOWS: dict[str, Attribute] = {
     "kernel_shape": (),
     "strides": (1, 1),
     "pads": (0, 0, 0, 0),  # top, left, bottom, right
-    "count_include_pad": 0,
 }
+# MaxPool looks at the pixels of a window one after the other.
+MAX_KERNEL = 32
 
 
-def _infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
-    (operand,) = take(operands, 1, 1, "AveragePool")
+def _infer(op: str, operands: Sequence[Operand], attributes: Attributes) -> Shape:
+    (operand,) = take(operands, 1, 1, op)
     if operand.constant or len(operand.shape) != 3:
-        raise refuse("AveragePool of an activation [batch, C, H, W]", f"shape {operand.shape}")
+        raise refuse(f"{op} of an activation [batch, C, H, W]", f"shape {operand.shape}")
     for name, length, least in (("kernel_shape", 2, 1), ("strides", 2, 1), ("pads", 4, 0)):
         value = cast(Shape, attributes[name])
         if len(value) != length or min(value) < least:
-            raise refuse(f"AveragePool with {length} {name} of at least {least}", f"{value}")
-    kernel, pads = cast(Shape, attributes["kernel_shape"]), cast(Shape, attributes["pads"])
+            raise refuse(f"{op} with {length} {name} of at least {least}", f"{value}")
+    windows = geometry(attributes)
+    kernel, pads = windows.kernel, windows.pads
     if any(pad >= size for pad, size in zip(pads, (*kernel, *kernel), strict=True)):
-        raise refuse(f"AveragePool with pads smaller than its kernel {kernel}", f"{pads}")
-    strides = cast(Shape, attributes["strides"])
-    height, width = (
-        (operand.shape[i + 1] + pads[i] + pads[i + 2] - kernel[i]) // strides[i] + 1 for i in (0, 1)
+        raise refuse(f"{op} with pads smaller than its kernel {kernel}", f"{pads}")
+    channels, height, width = operand.shape
+    sizes = windows.patches(height, width)
+    if op == "AveragePool":
+        separable.check_sizes(op, (height, width, *sizes))
+    elif max(kernel) > MAX_KERNEL:
+        raise refuse(f"{op} with a kernel of at most {MAX_KERNEL} pixels a side", f"{kernel}")
+    return (channels, *sizes)
+
+
+def geometry(attributes: Attributes) -> Geometry:
+    """Return where the windows of a pool lie."""
+    return Geometry(
+        kernel=cast(tuple[int, int], attributes["kernel_shape"]),
+        strides=cast(tuple[int, int], attributes["strides"]),
+        pads=cast(tuple[int, int, int, int], attributes["pads"]),
+        dilations=(1, 1),
+        group=1,
     )
-    separable.check_sizes("AveragePool", (*operand.shape[1:], height, width))
-    return (operand.shape[0], height, width)
 
 
 def matrices(shape: Shape, attributes: Attributes) -> separable.Matrices:
@@ -47,8 +62,8 @@ def matrices(shape: Shape, attributes: Attributes) -> separable.Matrices:
         shape: [C,H,W] of the input.
         attributes: All of the op's attributes.
     """
-    kernel, strides = cast(Shape, attributes["kernel_shape"]), cast(Shape, attributes["strides"])
-    pads, padding_counts = cast(Shape, attributes["pads"]), bool(attributes["count_include_pad"])
+    windows, padding_counts = geometry(attributes), bool(attributes["count_include_pad"])
+    kernel, strides, pads = windows.kernel, windows.strides, windows.pads
     return {
         i + 2: averaging(
             shape[i + 1], kernel[i], strides[i], (pads[i], pads[i + 2]), padding_counts
@@ -71,8 +86,29 @@ def averaging(
     return matrix
 
 
+def _max(inputs: Sequence[Array], attributes: Attributes) -> Array:
+    windows = gather(inputs[0], geometry(attributes), fill=-np.inf)
+    return cast(Array, windows.max(axis=2))
+
+
+def _max_vjp(
+    cotangent: Array, inputs: Sequence[Array], output: Array, attributes: Attributes, index: int
+) -> Array:
+    """Give the cotangent to the largest pixel of each window, the first of equal ones."""
+    x, where = inputs[0], geometry(attributes)
+    windows = gather(x, where, fill=-np.inf)
+    shares = np.zeros_like(windows)
+    largest = windows.argmax(axis=2)[:, :, np.newaxis]
+    np.put_along_axis(shares, largest, cotangent[:, :, np.newaxis], axis=2)
+    return spread(shares, where, (x.shape[2], x.shape[3]))
+
+
 OPS = {
     "AveragePool": Op(
-        _infer, partial(separable.forward, matrices), separable.vjp_of(matrices), _DEFAULTS
-    )
+        partial(_infer, "AveragePool"),
+        partial(separable.forward, matrices),
+        separable.vjp_of(matrices),
+        {**_WINDOWS, "count_include_pad": 0},
+    ),
+    "MaxPool": Op(partial(_infer, "MaxPool"), _max, _max_vjp, _WINDOWS),
 }

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from bitprior_export.graphs.adjoint.call import Call, Rule
 from bitprior_export.graphs.operands import emit_reshape
+from bitprior_runtime.ops.convolution import Geometry
 from bitprior_runtime.program import Shape
 
 
@@ -24,21 +25,32 @@ def _matmul(call: Call) -> str:
 
 
 def _conv(call: Call) -> str:
-    """Conv's adjoint is ConvTranspose; its output_padding makes up for what the stride skipped."""
     strides, pads, dilations = (_sizes(call, name) for name in ("strides", "pads", "dilations"))
-    kernel, wanted, patches = call.shape(1)[2:], call.shape(0)[1:], call.output_shape[1:]
-    reached = [
-        (patches[i] - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - pads[i] - pads[i + 2]
-        for i in (0, 1)
-    ]
-    missing = [size - found for size, found in zip(wanted, reached, strict=True)]
+    where = Geometry(
+        kernel=cast(tuple[int, int], call.shape(1)[2:]),
+        strides=cast(tuple[int, int], strides),
+        pads=cast(tuple[int, int, int, int], pads),
+        dilations=cast(tuple[int, int], dilations),
+        group=cast(int, call.attribute("group")),
+    )
+    return emit_scatter(call, call.cotangent, call.input(1), where)
+
+
+def emit_scatter(call: Call, value: str, weight: str, where: Geometry) -> str:
+    """Emit Conv's adjoint, ConvTranspose, back to the spatial size of the node's input.
+
+    Its output_padding makes up for what the stride skipped.
+    """
+    rows, columns = call.output_shape[1:]
+    reached = where.dense(rows, columns, (0, 0))
+    missing = [size - found for size, found in zip(call.shape(0)[1:], reached, strict=True)]
     return call.builder.add(
         "ConvTranspose",
-        [call.cotangent, call.input(1)],
-        strides=strides,
-        pads=pads,
-        dilations=dilations,
-        group=call.attribute("group"),
+        [value, weight],
+        strides=where.strides,
+        pads=where.pads,
+        dilations=where.dilations,
+        group=where.group,
         output_padding=missing,
     )
 
