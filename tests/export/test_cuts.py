@@ -21,7 +21,7 @@ from bitprior_runtime.program import Node, Program
 from bitprior_runtime.shapes import infer_shapes
 from bitprior_runtime.summary import summarise
 from builders import convolutional, networks
-from builders.bundles import tiny_bundle, tiny_generator
+from builders.bundles import tiny_bundle, tiny_generator, weight
 from builders.sensing import conv_sensing
 from builders.surgery import NETWORKS, began, dcgan, no_weights, random_weights, vae
 
@@ -242,16 +242,39 @@ def test_only_a_program_with_one_input_is_cut():
         cut(Program("generator", {"a": (2,), "b": (2,)}, "x", nodes, {}), 1)
 
 
-def test_a_cut_generator_fills_a_bundle():
-    whole = tiny_bundle(bits=4)
-    left = cut(whole.generator, 1)
-    assert left.latents == {"act0": (6,)}
+def with_residual():
+    """A generator for the tiny sensing network whose first layer joins again after its second."""
+    rng = np.random.default_rng(0)
+    tensors = {"w0": weight(rng, (6, 4), 4, "wide", 0), "w1": weight(rng, (6, 6), 4, "wide", 0)}
+    nodes = [
+        Node("Gemm", ("z", "w0"), "first", {"transB": 1}),
+        Node("Tanh", ("first",), "bent"),
+        Node("Gemm", ("bent", "w1"), "second", {"transB": 1}),
+        Node("Add", ("second", "first"), "sum"),
+        Node("Reshape", ("sum",), "x", {"shape": (1, 2, 3)}),
+    ]
+    return Program("generator", {"z": (4,)}, "x", nodes, tensors)
+
+
+@pytest.mark.parametrize(
+    ("make", "latents"),
+    [
+        (lambda: tiny_bundle(4).generator, {"act0": (6,)}),
+        (with_residual, {"bent": (6,), "first": (6,)}),
+    ],
+)
+def test_a_cut_generator_fills_a_bundle(make, latents):
+    sensing = tiny_bundle(4).sensing
+    left = cut(make(), 1)
+    assert left.latents == latents
+    ((size,),) = left.program.inputs.values()
     images = np.random.default_rng(0).random((8, 1, 2, 3), dtype=np.float32)
-    solver = SolverDefaults(step_size=0.01, sparsity=4)
-    golden = make_golden(left.program, whole.sensing, images, solver)
-    manifest = replace(whole.manifest, latent=6, solver=solver, tolerances=golden.tolerances)
-    data = encode_bundle(Bundle(manifest, left.program, whole.sensing, golden.cases))
-    read = decode_bundle(data)
+    solver = SolverDefaults(step_size=0.01, sparsity=size)
+    golden = make_golden(left.program, sensing, images, solver)
+    manifest = replace(
+        tiny_bundle(4).manifest, latent=size, solver=solver, tolerances=golden.tolerances
+    )
+    read = decode_bundle(encode_bundle(Bundle(manifest, left.program, sensing, golden.cases)))
     np.testing.assert_array_equal(
         run(read.generator, golden.cases.latents), run(left.program, golden.cases.latents)
     )

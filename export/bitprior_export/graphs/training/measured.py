@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from bitprior_export.graphs.builder import GraphBuilder
 from bitprior_export.graphs.operands import emit_operands
-from bitprior_export.graphs.training.subpixel import without_conv_transpose
+from bitprior_export.graphs.training.rewriting import differentiable
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.program import Program
 from bitprior_runtime.shapes import infer_shapes
@@ -21,7 +21,7 @@ LATENT = "z"
 def build_measured(generator: Program, sensing: Program, rows: int) -> onnx.ModelProto:
     """Return the graph A(G(z)) without inputs: z is an initialiser, [rows, k].
 
-    All weights are float32; there is no ConvTranspose.
+    All weights are float32, and every op is one that ONNX Runtime Training differentiates or names.
 
     Raises:
         UsageError: A program cannot be rewritten for ONNX Runtime Training.
@@ -30,8 +30,8 @@ def build_measured(generator: Program, sensing: Program, rows: int) -> onnx.Mode
     (shape,) = generator.inputs.values()
     builder = GraphBuilder("training")
     z = builder.constant(np.zeros((rows, *shape), np.float32), LATENT)
-    image = _emit(builder, without_conv_transpose(generator), z)
-    measured = _emit(builder, without_conv_transpose(sensing), image)
+    image = _emit(builder, differentiable(generator), z)
+    measured = _emit(builder, differentiable(sensing), image)
     output = builder.rename_output(measured, "y")
     value = helper.make_tensor_value_info(
         output, TensorProto.FLOAT, [rows, *infer_shapes(sensing)[sensing.output]]

@@ -9,7 +9,7 @@ so that each of the s phases r of the output is a convolution of x by its own ta
 the channels of one Conv; Reshape and Transpose put them beside each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,29 +17,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.errors import UsageError
-from bitprior_runtime.program import Node, Program, Shape
-from bitprior_runtime.shapes import complete_attributes, infer_shapes
+from bitprior_runtime.program import Node, Shape
+from bitprior_runtime.shapes import complete_attributes
 from bitprior_runtime.tensors import FloatTensor, Tensor
 
 
-def without_conv_transpose(program: Program) -> Program:
-    """Return an equal program in which every ConvTranspose is a Conv with float weights.
+def rewrite_conv_transpose(
+    node: Node, shapes: Mapping[str, Shape], tensors: dict[str, Tensor]
+) -> Sequence[Node]:
+    """Return the nodes that do what a ConvTranspose does; their weights join ``tensors``.
 
     Raises:
-        UsageError: A ConvTranspose has groups.
-        ProgramError: The program is malformed.
+        UsageError: It has groups.
     """
-    shapes = infer_shapes(program)
-    nodes: list[Node] = []
-    tensors = dict(program.tensors)
-    for node in program.nodes:
-        if node.op == "ConvTranspose":
-            nodes += _rewritten(node, shapes, tensors)
-        else:
-            nodes.append(node)
-    read = {name for node in nodes for name in node.inputs}
-    kept = {name: tensor for name, tensor in tensors.items() if name in read}
-    return replace(program, nodes=tuple(nodes), tensors=kept)
+    attributes = complete_attributes(node)
+    if attributes["group"] != 1:
+        raise UsageError(
+            f"ConvTranspose {node.output!r} with one group",
+            f"{attributes['group']}",
+            "leave the target onnx-training out",
+        )
+    weight = tensors[node.inputs[1]].values()
+    strides, dilations, pads = (
+        cast(Shape, attributes[name]) for name in ("strides", "dilations", "pads")
+    )
+    source, output = shapes[node.inputs[0]], shapes[node.output]
+    rows, columns = (
+        _axis(
+            source[1 + axis],
+            output[1 + axis],
+            weight.shape[2 + axis],
+            strides[axis],
+            dilations[axis],
+            pads[axis],
+        )
+        for axis in (0, 1)
+    )
+    names = [f"{node.inputs[1]}.{node.output}.subpixel"]
+    tensors[names[0]] = FloatTensor(_phases(weight, rows, columns))
+    if len(node.inputs) == 3:
+        names.append(f"{node.inputs[2]}.{node.output}.subpixel")
+        bias = tensors[node.inputs[2]].values()
+        tensors[names[1]] = FloatTensor(np.tile(bias, rows.stride * columns.stride))
+    begin, end = zip(rows.pads, columns.pads, strict=True)
+    conv = Node("Conv", (node.inputs[0], *names), f"{node.output}.phases", {"pads": begin + end})
+    return [conv, *_interleaved(conv.output, node.output, output[0], rows, columns)]
 
 
 @dataclass(frozen=True)
@@ -76,41 +98,6 @@ def _axis(size: int, wanted: int, taps: int, stride: int, dilation: int, pad: in
         count,
         wanted,
     )
-
-
-def _rewritten(node: Node, shapes: dict[str, Shape], tensors: dict[str, Tensor]) -> Sequence[Node]:
-    attributes = complete_attributes(node)
-    if attributes["group"] != 1:
-        raise UsageError(
-            f"ConvTranspose {node.output!r} with one group",
-            f"{attributes['group']}",
-            "leave the target onnx-training out",
-        )
-    weight = tensors[node.inputs[1]].values()
-    strides, dilations, pads = (
-        cast(Shape, attributes[name]) for name in ("strides", "dilations", "pads")
-    )
-    source, output = shapes[node.inputs[0]], shapes[node.output]
-    rows, columns = (
-        _axis(
-            source[1 + axis],
-            output[1 + axis],
-            weight.shape[2 + axis],
-            strides[axis],
-            dilations[axis],
-            pads[axis],
-        )
-        for axis in (0, 1)
-    )
-    names = [f"{node.inputs[1]}.{node.output}.subpixel"]
-    tensors[names[0]] = FloatTensor(_phases(weight, rows, columns))
-    if len(node.inputs) == 3:
-        names.append(f"{node.inputs[2]}.{node.output}.subpixel")
-        bias = tensors[node.inputs[2]].values()
-        tensors[names[1]] = FloatTensor(np.tile(bias, rows.stride * columns.stride))
-    begin, end = zip(rows.pads, columns.pads, strict=True)
-    conv = Node("Conv", (node.inputs[0], *names), f"{node.output}.phases", {"pads": begin + end})
-    return [conv, *_interleaved(conv.output, node.output, output[0], rows, columns)]
 
 
 def _phases(weight: NDArray[np.float32], rows: _Axis, columns: _Axis) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Artefacts for ONNX Runtime Training: real steps, in an environment of its own."""
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from bitprior_export.graphs import build_gradient
 from bitprior_export.graphs.training import FILES, PACKAGE, build_training_artefacts, is_available
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import UnwritableOutputError, UsageError
+from bitprior_runtime.program import Node
 from builders.bundles import tiny_bundle
 from builders.sensing import conv_sensing
 from builders.surgery import NETWORKS, random_weights
@@ -36,7 +38,16 @@ def cut_dcgan():
     return program, conv_sensing((3, 64, 64)), 1e-3
 
 
-@pytest.mark.parametrize("network", [mlp, dcgan, cut_dcgan])
+def vae():
+    return NETWORKS["vae"](random_weights(4)), conv_sensing((3, 128, 128)), 1.0
+
+
+def cut_began():
+    program = cut(NETWORKS["began"](random_weights(4)), 5).program
+    return program, conv_sensing((3, 128, 128)), 1e-3
+
+
+@pytest.mark.parametrize("network", [mlp, dcgan, cut_dcgan, vae, cut_began])
 class TestSteps:
     pytestmark = training
 
@@ -56,7 +67,8 @@ class TestSteps:
         ((size,),) = generator.inputs.values()
         rng = np.random.default_rng(0)
         z, other = (rng.standard_normal((ROWS, size), dtype=np.float32) for _ in range(2))
-        return state, module, optimizer, engine, z, engine.sense(engine.generate(other))
+        # Halved: a residual of nearly equal numbers would be mostly rounding.
+        return state, module, optimizer, engine, z, engine.sense(engine.generate(other)) / 2
 
     def test_only_the_latent_is_trainable(self, made):
         state, *_ = made
@@ -81,8 +93,8 @@ class TestSteps:
     def test_its_steps_are_gradient_descent(self, network, made):
         state, module, optimizer, engine, z, y = made
         rate = network()[2]
+        start = z
         state.parameters["z"].data = z
-        begin = engine.loss(z, y)
         module.train()
         for _ in range(STEPS):
             module(y)
@@ -91,7 +103,8 @@ class TestSteps:
             z = z - np.float32(rate) * engine.value_and_grad(z, y)[1]
         found = state.parameters["z"].data
         assert np.abs(found - z).max() <= 1e-4 * np.abs(z).max()
-        assert (engine.loss(found, y) < 0.9 * begin).all()
+        assert (engine.loss(found, y) < engine.loss(start, y)).all()
+        assert np.abs(z - start).max() >= 1e-2 * np.abs(z).max()  # far more than the tolerance
 
     def test_the_evaluation_graph_has_the_same_loss(self, made):
         state, module, _, engine, z, y = made
@@ -102,11 +115,12 @@ class TestSteps:
 
 @pytest.mark.training
 @pytest.mark.skipif(not is_available(), reason=f"needs {PACKAGE}: make test-training")
-@pytest.mark.parametrize(("network", "op"), [("vae", "ResizeGrad"), ("began", "Elu")])
-def test_ops_without_a_gradient_there_are_named_and_nothing_is_written(network, op, tmp_path):
-    program = NETWORKS[network](random_weights(4))
-    with pytest.raises(ExportError, match=op):
-        build_training_artefacts(program, conv_sensing((3, 128, 128)), tmp_path)
+def test_an_op_without_a_gradient_there_is_named_and_nothing_is_written(tmp_path):
+    bundle = tiny_bundle(4)
+    nodes = [*bundle.generator.nodes[:-1], Node("Selu", ("pixels",), "selu")]
+    nodes.append(Node("Reshape", ("selu",), "x", {"shape": (1, 2, 3)}))
+    with pytest.raises(ExportError, match="Selu"):
+        build_training_artefacts(replace(bundle.generator, nodes=nodes), bundle.sensing, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
