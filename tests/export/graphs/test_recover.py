@@ -1,0 +1,139 @@
+"""recover.onnx: the proximal solver, step by step, in one graph."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from bitprior_export.graphs import Form, build_gradient, build_recover
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.onnx_graph import OnnxGraph, scalars
+from bitprior_runtime.program import Node, Program
+from bitprior_runtime.solvers import ProximalOptions, hard_threshold, proximal
+from bitprior_runtime.tensors import FloatTensor
+from builders import convolutional
+from builders.bundles import tiny_bundle
+
+RNG = np.random.default_rng(0)
+BETA = 0.05
+
+
+def normal(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def compare(generator, sensing, sparsity, y, z0, steps=25, tolerance=0.0, beta=BETA, form=None):
+    """Recover with the graph and with numpy; return what the graph found and the history."""
+    model = build_recover(generator, sensing, sparsity, {}, form or Form())
+    found = OnnxGraph(model.SerializeToString()).run(
+        {"y": y, "z0": z0, **scalars(beta, steps, tolerance)}
+    )
+    engine = FloatEngine(generator, sensing)
+    expected = proximal(engine, y, z0, ProximalOptions(steps, beta, sparsity, tolerance))
+    np.testing.assert_allclose(found["z"], expected.latent, atol=1e-5)
+    np.testing.assert_allclose(found["image"], engine.generate(expected.latent), atol=1e-5)
+    np.testing.assert_allclose(found["loss"], expected.loss, rtol=1e-4, atol=1e-6)
+    taken = len(found["history"])
+    np.testing.assert_allclose(found["history"], expected.history[:taken], rtol=1e-4, atol=1e-6)
+    # Where the loop ended early, numpy's history repeats its last value.
+    assert (expected.history[taken - 1 :] == expected.history[-1]).all()
+    return found, expected
+
+
+@pytest.mark.parametrize("sparsity", [2, None])
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 32])
+def test_the_graph_recovers_what_the_solver_does(bits, sparsity):
+    bundle = tiny_bundle(bits=bits)
+    found, _ = compare(bundle.generator, bundle.sensing, sparsity, normal(5, 3), normal(5, 4))
+    assert found["history"].shape == (26, 5)
+    assert np.count_nonzero(found["z"], axis=1).max() == (sparsity or 4)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 32])
+def test_the_graph_recovers_with_a_dcgan_too(tmp_path, bits):
+    generator = convolutional.translated(
+        convolutional.generator(bits), tmp_path / "g.onnx", "generator"
+    ).program
+    sensing = convolutional.translated(
+        convolutional.sensing(), tmp_path / "s.onnx", "sensing"
+    ).program
+    y = FloatEngine(generator, sensing).sense(convolutional.images(2).numpy())
+    compare(generator, sensing, 4, y, convolutional.latents(2).numpy(), steps=10, beta=0.01)
+
+
+@pytest.mark.parametrize("opset", [13, 15, 17, 18, 20, 21, 25])
+def test_every_opset_of_a_target_gives_the_same(opset):
+    bundle = tiny_bundle(bits=2)
+    form = Form(opset, 13 if opset == 25 else 7)
+    compare(bundle.generator, bundle.sensing, 3, normal(2, 3), normal(2, 4), form=form)
+
+
+def test_rows_stop_by_themselves_and_keep_their_latent():
+    bundle = tiny_bundle()
+    y = FloatEngine(bundle.generator, bundle.sensing).sense(normal(6, 1, 2, 3))
+    found, expected = compare(
+        bundle.generator, bundle.sensing, 3, y, normal(6, 4), 60, tolerance=0.03, beta=0.2
+    )
+    changes = np.abs(np.diff(expected.history, axis=0)) / expected.history[:-1]
+    stopped_at = (changes <= 0.03).argmax(axis=0)
+    assert len(set(stopped_at)) > 1  # not all in the same step
+    assert len(found["history"]) < 61  # and all of them before the last
+
+
+def test_without_a_tolerance_no_row_stops_even_where_nothing_changes():
+    bundle = tiny_bundle()
+    found, _ = compare(
+        bundle.generator, bundle.sensing, 3, normal(2, 3), normal(2, 4), steps=3, beta=1e-12
+    )
+    assert len(found["history"]) == 4
+
+
+def identity_program(name, size, source, target):
+    """f(z) = ||y - z||^2 through a generator and a sensing network that do nothing."""
+    node = Node("MatMul", (source, "eye"), target)
+    eye = FloatTensor(np.eye(size, dtype=np.float32))
+    if name == "sensing":
+        return Program(name, {source: (1, 1, size)}, target,
+                       [Node("Flatten", (source,), "f"), Node("MatMul", ("f", "eye"), target)],
+                       {"eye": eye})  # fmt: skip
+    reshaped = Node("Reshape", ("p",), target, {"shape": (1, 1, size)})
+    return Program(
+        name, {source: (size,)}, target, [Node(node.op, node.inputs, "p"), reshaped], {"eye": eye}
+    )
+
+
+def test_of_equal_magnitudes_the_lower_index_is_kept_as_in_hard_threshold():
+    generator = identity_program("generator", 6, "z", "x")
+    sensing = identity_program("sensing", 6, "x", "y")
+    y = np.array([[1, -1, 1, 1, -1, 1], [0, 2, -2, 0, 2, 0]], np.float32)
+    found, _ = compare(generator, sensing, 3, y, np.zeros((2, 6), np.float32), steps=1, beta=0.25)
+    np.testing.assert_array_equal(found["z"], hard_threshold(y / 2, 3))
+    assert (found["z"] != 0).tolist() == [[True] * 3 + [False] * 3, [False, True, True, False, True,
+                                                                     False]]  # fmt: skip
+
+
+def test_a_graph_for_one_row_takes_many_in_turns():
+    bundle = tiny_bundle()
+    y, z0 = normal(4, 3), normal(4, 4)
+    form = Form(batch=1)
+    found, _ = compare(bundle.generator, bundle.sensing, 3, y, z0, 40, 0.02, form=form)
+    assert found["history"].shape[1] == 4
+    model = build_recover(bundle.generator, bundle.sensing, 3, {}, form)
+    assert [v.type.tensor_type.shape.dim[0].dim_value for v in model.graph.input[:2]] == [1, 1]
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+def test_weights_are_stored_once_and_outside_the_loop(bits):
+    bundle = tiny_bundle(bits=bits)
+    model = build_recover(bundle.generator, bundle.sensing, 3, {})
+    (loop,) = (node for node in model.graph.node if node.op_type == "Loop")
+    (body,) = (attribute.g for attribute in loop.attribute if attribute.name == "body")
+    assert not body.initializer
+    ops = {node.op_type for node in body.node}
+    assert not ops & {"DequantizeLinear", "Mod"}  # nothing is unpacked at each turn
+    gradient = build_gradient(bundle.generator, bundle.sensing, {})
+    for kind in (TensorProto.INT4, TensorProto.UINT8):
+        weights = [
+            sorted(t.name for t in graph.initializer if t.data_type == kind)
+            for graph in (model.graph, gradient.graph)
+        ]
+        assert weights[0] == weights[1]
