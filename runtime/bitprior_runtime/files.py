@@ -105,7 +105,9 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
                     f"{size} bytes",
                     "check the name",
                 )
-            return file.read(limit)
+            # Of what is asked for, Python allocates all at once: not more than there is. A pipe
+            # has no size.
+            return file.read(size or limit)
     except OSError as error:
         raise MissingFileError(
             f"a readable file {source}", error.strerror or str(error), "check the name"

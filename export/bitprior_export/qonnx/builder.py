@@ -62,7 +62,7 @@ class ProgramBuilder:
         self._batch, self._opset, self._weight_bits = batch, opset, weight_bits
         self._aliases: dict[str, str] = {}
         self._thresholds: dict[str, str] = {}
-        self._budget = folding.MAX_FOLDED_VALUES
+        self._budget = folding.FOLDED_VALUES
 
     @property
     def origins(self) -> Mapping[str, str]:
@@ -81,6 +81,7 @@ class ProgramBuilder:
     def add_constant(self, tensor: TensorProto) -> None:
         """Add an initialiser."""
         value = read_values(tensor)
+        self._budget += folding.FOLDED_VALUES_PER_STORED * value.size
         self.values.constants[tensor.name] = value
         integers = qdq.integers_of(value)
         if integers is not None:

@@ -10,8 +10,10 @@ from onnx import NodeProto, helper, numpy_helper
 from bitprior_export.qonnx.site import BATCH_MARK, STANDARD, Site
 from bitprior_export.qonnx.values import Array, UnfitError
 
-# Of all folded tensors of a graph together: small tensors can be made huge by few nodes.
-MAX_FOLDED_VALUES = 2**27
+# Values that all folded tensors of a graph may have together, and what each stored value adds to
+# that: a few nodes could make small tensors huge.
+FOLDED_VALUES = 2**22
+FOLDED_VALUES_PER_STORED = 16
 _NUMBERS = "iufb"
 
 
