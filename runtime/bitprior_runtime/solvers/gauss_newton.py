@@ -75,7 +75,7 @@ class _GaussNewton(Method):
     ) -> None:
         super().__init__(engine, y, z0)
         self._vjp, self._s = engine.vjp, options.sparsity
-        self.z = hard_threshold(z0, self._s)
+        self.z = hard_threshold(z0, self._s).copy()  # changed in place, row by row
         self._residual = self._residuals(self.z, np.arange(len(z0)))
         self._damping = Damping(len(z0), options.damping)
 

@@ -138,12 +138,16 @@ def run(method: Method, limits: Limits, progress: Progress | None = None) -> Sol
             record.close(~method.step(), None, t)
             if progress is not None:
                 progress(t + 1, limits.steps)
-            if limits.max_seconds is not None and time.perf_counter() - begin >= limits.max_seconds:
+            if not record.running.size or _is_over(begin, limits.max_seconds):
                 break
         if record.running.size:
             record.history.append(record.history[-1].copy())
             record.close(np.ones(record.running.size, dtype=bool), None, t + 1)
     return record.solution()
+
+
+def _is_over(begin: float, max_seconds: float | None) -> bool:
+    return max_seconds is not None and time.perf_counter() - begin >= max_seconds
 
 
 class _Record:
