@@ -61,6 +61,39 @@ def test_adam_recovers_too(model, images):
     assert recovery.loss.mean() < recovery.history[0].mean()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"line_search": True},
+        {"momentum": True},
+        {"solver": "lbfgs"},
+        {"solver": "lbfgs", "line_search": False, "step_size": 0.1},
+        {"solver": "gauss-newton"},
+    ],
+)
+def test_every_solver_lowers_the_loss_and_says_what_it_took(model, images, options):
+    recovery = model.recover(model.sense(images), restarts=2, steps=8, tolerance=1e-3, **options)
+    assert recovery.loss.mean() < recovery.history[0].mean()
+    assert recovery.solver == options.get("solver", "proximal")
+    assert (recovery.steps <= 8).all()
+    assert (recovery.evaluations > recovery.steps).all()
+    assert len(recovery.history) == recovery.steps.max() + 1
+
+
+def test_a_recovery_goes_on_from_the_latent_it_is_given(model, images):
+    y = model.sense(images)
+    whole = model.recover(y, steps=12)
+    first = model.recover(y, steps=5)
+    rest = model.recover(y, steps=7, latent=first.latent.astype(np.float64), seed=99)
+    np.testing.assert_array_equal(rest.latent, whole.latent)
+
+
+def test_a_recovery_ends_when_its_time_is_up(model, images):
+    recovery = model.recover(model.sense(images), steps=10**9, max_seconds=0.05)
+    assert recovery.seconds < 5
+    assert recovery.steps.max() < 10**9
+
+
 def test_verify_replays_the_golden_cases(model):
     checks = model.verify()
     assert len(checks) == 5
@@ -113,7 +146,13 @@ def test_bad_measurements_are_refused(model, y, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"solver": "newton"}, "proximal, adam"),
+        ({"solver": "newton"}, "proximal, adam, lbfgs, gauss-newton"),
+        ({"solver": "adam", "momentum": True}, "takes it: proximal"),
+        ({"tolerance": 1.0}, "tolerance >= 0 and < 1"),
+        ({"max_seconds": -1.0}, "max_seconds > 0"),
+        ({"latent": np.zeros((1, 5), np.float32)}, "k = 4"),
+        ({"latent": np.zeros((2, 4), np.float32)}, "1 start latents"),
+        ({"latent": np.full((1, 4), np.nan, np.float32)}, "NaN or Inf in 1 of 1 rows"),
         ({"engine": "gpu"}, "engine among: float"),
         ({"kernel": "native"}, "kernel among: numpy"),
         ({"restarts": 0}, "restarts >= 1"),

@@ -94,7 +94,11 @@ class Backtracking(Method):
         super().__init__(engine, y, z0)
         self._s = s
         self._beta = np.full(len(z0), beta, dtype=z0.dtype)
-        self._f, self._grad = self.value_and_grad(z0, ALL)
+        self._f, self._grad = np.zeros(len(z0), dtype=z0.dtype), np.zeros_like(z0)
+
+    def start(self) -> None:
+        """Evaluate f and its gradient at z0."""
+        self._f, self._grad = self.value_and_grad(self.z, ALL)
 
     def evaluate(self) -> Array:
         """Return f(z); the search has evaluated it."""

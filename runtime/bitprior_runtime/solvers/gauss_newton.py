@@ -75,9 +75,12 @@ class _GaussNewton(Method):
     ) -> None:
         super().__init__(engine, y, z0)
         self._vjp, self._s = engine.vjp, options.sparsity
-        self.z = hard_threshold(z0, self._s)
-        self._residual = self._residuals(self.z, np.arange(len(z0)))
+        self.z = hard_threshold(z0, self._s).copy()  # changed in place, row by row
+        self._residual = np.zeros_like(y)
         self._damping = Damping(len(z0), options.damping)
+
+    def start(self) -> None:
+        self._residual = self._residuals(self.z, np.arange(len(self.z)))
 
     def evaluate(self) -> Array:
         return _square(self._residual)

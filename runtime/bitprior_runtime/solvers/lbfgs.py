@@ -75,7 +75,11 @@ class _Lbfgs(Method):
         self._options, self._first = options, True
         rows, size = z0.shape
         self._curvature = Curvature(rows, size, options.history, z0.dtype)
-        self._f, self._grad = self.value_and_grad(z0, ALL)
+        self._f, self._finished = np.zeros(rows, dtype=z0.dtype), np.zeros(rows, dtype=bool)
+        self._grad, self._direction = np.zeros_like(z0), np.zeros_like(z0)
+
+    def start(self) -> None:
+        self._f, self._grad = self.value_and_grad(self.z, ALL)
         self._direction = -self._grad
         self._finished = ~np.isfinite(self._f) | self._flat()
 

@@ -87,6 +87,9 @@ class Method(Rows, ABC):
         self.y, self.z = y, z0
         self.evaluations = np.zeros(len(z0), dtype=np.int64)
 
+    def start(self) -> None:
+        """Evaluate what :meth:`evaluate` cannot, once before the first step."""
+
     @abstractmethod
     def evaluate(self) -> Array:
         """Return f before the next step, [R]; keep what :meth:`step` needs."""
@@ -129,6 +132,7 @@ def run(method: Method, limits: Limits, progress: Progress | None = None) -> Sol
     begin, record = time.perf_counter(), _Record(method)
     # A row that overflows is reported by its loss; it must not fill the log, nor stop the others.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        method.start()
         for t in range(limits.steps):
             f = method.evaluate()
             record.note(f)
@@ -138,12 +142,16 @@ def run(method: Method, limits: Limits, progress: Progress | None = None) -> Sol
             record.close(~method.step(), None, t)
             if progress is not None:
                 progress(t + 1, limits.steps)
-            if limits.max_seconds is not None and time.perf_counter() - begin >= limits.max_seconds:
+            if not record.running.size or _is_over(begin, limits.max_seconds):
                 break
         if record.running.size:
             record.history.append(record.history[-1].copy())
             record.close(np.ones(record.running.size, dtype=bool), None, t + 1)
     return record.solution()
+
+
+def _is_over(begin: float, max_seconds: float | None) -> bool:
+    return max_seconds is not None and time.perf_counter() - begin >= max_seconds
 
 
 class _Record:

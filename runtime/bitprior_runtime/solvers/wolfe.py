@@ -84,7 +84,7 @@ class _Search:
         wolfe = lower & (np.abs(slope) <= CURVATURE * np.abs(self.slope0[rows]))
         self._set_high(rows[~lower], t[~lower], f[~lower], slope[~lower])
         # The minimum lies behind: the old low end becomes the far one.
-        turned = lower & ~wolfe & (slope * (self.high[rows] - self.low[rows]) >= 0)
+        turned = lower & ~wolfe & (slope * np.sign(self.high[rows] - self.low[rows]) >= 0)
         old = rows[turned]
         self._set_high(old, self.low[old], self.f_low[old], self.slope_low[old])
         new = rows[lower]

@@ -63,6 +63,32 @@ def test_json_holds_the_loss_history(call, bundle_path, images):
     assert result["loss"] == [history[-1] for history in result["history"]]
 
 
+def test_recover_takes_the_options_of_the_solvers(call, bundle_path, images):
+    np.save("x.npy", images)
+    np.save("z.npy", np.zeros((5, 4), np.float32))
+    call("sense", bundle_path, "x.npy", "--out", "y.npy")
+    common = ("recover", bundle_path, "y.npy", "--out", "x.png", "--latent", "z.npy", "--json")
+    found = {}
+    for name, options in {
+        "backtracking": ("--line-search", "--tolerance", "1e-4", "--steps", 90),
+        "momentum": ("--momentum", "--no-line-search", "--max-seconds", "60"),
+        "torch": ("--solver", "lbfgs", "--no-line-search", "--step-size", "0.1", "--steps", 9),
+        "gauss-newton": ("--solver", "gauss-newton", "--sparsity", "3", "--steps", 4),
+    }.items():
+        status, out, _ = call(*common, *options)
+        assert status == 0
+        found[name] = json.loads(out)
+        assert found[name]["loss"] < found[name]["history"][0]
+    # All began at the same latent.
+    assert len({json.dumps([h[0] for h in one["history"]]) for one in found.values()}) == 1
+    assert min(found["backtracking"]["steps"]) < 90
+    assert found["momentum"]["steps"] == [20] * 5
+    assert all(count >= 4 * 3 for count in found["gauss-newton"]["evaluations"])
+    status, out, _ = call(*common[:-1], "--line-search", "--tolerance", "1e-4", "--steps", 90)
+    assert "steps, float/numpy" in out
+    assert " to " in out.split(" steps")[0]
+
+
 def test_info_shows_layers_and_bits(call, bundle_path):
     status, out, _ = call("info", bundle_path)
     assert status == 0
@@ -141,6 +167,12 @@ BAD = [
     (("recover", "BUNDLE", "foreign", "--out", "x.png"), 2, ".npy"),
     (("recover", "BUNDLE", "y.npy", "--out", "x.jpg"), 2, ".png or .npy"),
     (("recover", "BUNDLE", "y.npy", "--out", "x.png", "--solver", "magic"), 2, "proximal, adam"),
+    (("recover", "BUNDLE", "y.npy", "--out", "x.png", "--latent", "nan.npy"), 2, "k = 4"),
+    (
+        ("recover", "BUNDLE", "y.npy", "--out", "x.png", "--solver", "lbfgs", "--sparsity", "2"),
+        2,
+        "takes it: proximal, adam, gauss-newton",
+    ),
     (("recover", "BUNDLE", "y.npy", "--out", "x.png", "--engine", "gpu"), 2, "float"),
     (("recover", "BUNDLE", "y.npy", "--out", "x.png", "--steps", "0"), 2, "steps >= 1"),
     (("recover", "BUNDLE", "y.npy", "--out", "x.png", "--steps", "x"), 2, "--steps"),

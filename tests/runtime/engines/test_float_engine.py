@@ -52,3 +52,18 @@ def test_the_inputs_are_left_alone():
     subject.value_and_grad(z, y)
     assert (z == 1).all()
     assert (y == 1).all()
+
+
+def test_products_with_the_jacobian_agree_with_the_gradient_and_with_differences():
+    float64 = engine(dtype=np.float64)
+    rng = np.random.default_rng(7)
+    z, y = rng.standard_normal((3, 4)), rng.standard_normal((3, 3))
+    residual = float64.sense(float64.generate(z)) - y
+    np.testing.assert_allclose(
+        float64.vjp(z, 2 * residual), float64.value_and_grad(z, y)[1], rtol=1e-12
+    )
+    # One latent for all cotangents: the rows of J.
+    jacobian = float64.vjp(z[:1], np.eye(3))
+    h = 1e-6 * np.eye(4)
+    ahead, behind = (float64.sense(float64.generate(z[0] + step)) for step in (h, -h))
+    np.testing.assert_allclose(jacobian, (ahead - behind).T / 2e-6, rtol=1e-6, atol=1e-9)
