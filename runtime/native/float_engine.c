@@ -75,6 +75,11 @@ void bp_float_engine_destroy(bp_float_engine *engine)
     free(engine);
 }
 
+int64_t bp_float_scratch(const bp_geometry *geometry)
+{
+    return bp_convolution_scratch(geometry);
+}
+
 int64_t bp_float_engine_bytes(const bp_float_engine *engine)
 {
     return engine->threads * engine->floats * (int64_t)sizeof(float);

@@ -18,6 +18,9 @@ BP_API int bp_float_engine_create(const bp_program *program, int isa, bp_pool *p
                                   bp_float_engine **engine);
 BP_API void bp_float_engine_destroy(bp_float_engine *engine);
 
+/* Floats of scratch memory that a convolution needs: bp_program.scratch is the most of all nodes. */
+BP_API int64_t bp_float_scratch(const bp_geometry *geometry);
+
 /* Bytes of all workspaces. */
 BP_API int64_t bp_float_engine_bytes(const bp_float_engine *engine);
 
