@@ -161,13 +161,23 @@ INLINE void adjoint_bits(const bp_weight *weight, const int bits, const float *c
     default: direction(weight, 32, __VA_ARGS__); break; \
     }
 
-/* Sum of a[i] * b[i]; of a[i] alone if b is NULL. */
+/* Sum of a[i] * b[i]; of a[i] alone if b is NULL. In 16 parts, which keeps rounding small. */
 static float dot(const float *a, const float *b, int64_t size)
 {
-    V sum = v_set(0.0f), one = v_set(1.0f);
-    for (int64_t i = 0; i < size; i += VL)
-        sum = v_fma(v_load_part(a + i, size - i), b ? v_load_part(b + i, size - i) : one, sum);
-    return v_sum(sum);
+    V sums[BP_LANES / VL], one = v_set(1.0f);
+    for (int lane = 0; lane < BP_LANES / VL; lane++)
+        sums[lane] = v_set(0.0f);
+    for (int64_t i = 0; i < size; i += BP_LANES)
+        for (int lane = 0; lane < BP_LANES / VL; lane++) {
+            int64_t at = i + lane * VL, left = size - at;
+            V factor = b && left > 0 ? v_load_part(b + at, left) : one;
+            if (left > 0)
+                sums[lane] = v_fma(v_load_part(a + at, left), factor, sums[lane]);
+        }
+    float sum = 0.0f;
+    for (int lane = 0; lane < BP_LANES / VL; lane++)
+        sum += v_sum(sums[lane]);
+    return sum;
 }
 
 /* Turn sums of centred codes v into sums of the grid's integers, multiplier * v + extra. */

@@ -15,7 +15,7 @@ typedef int32_t VI __attribute__((vector_size(64)));
 
 INLINE __mmask16 v_first(int64_t n)
 {
-    return n <= 0 ? 0 : n >= VL ? 0xffff : (__mmask16)((1u << n) - 1u);
+    return (__mmask16)(n <= 0 ? 0u : n >= VL ? 0xffffu : (1u << n) - 1u);
 }
 INLINE V v_set(float value) { return _mm512_set1_ps(value); }
 INLINE V v_load(const float *p) { return _mm512_loadu_ps(p); }
