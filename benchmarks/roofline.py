@@ -1,4 +1,4 @@
-"""This machine's measured peaks, one thread: bytes read a second, float32 multiply-adds a second."""
+"""This machine's measured peaks, one thread: bytes a second, float32 multiply-adds a second."""
 
 import time
 

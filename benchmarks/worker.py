@@ -1,6 +1,6 @@
 """One rival in a process of its own: time gradients of a bundle and print JSON.
 
-    python benchmarks/worker.py '{"rival": "torch eager", "bundle": ..., "batch": 1, "threads": 1}'
+python benchmarks/worker.py '{"rival": "torch eager", "bundle": ..., "batch": 1, "threads": 1}'
 """
 
 import json
@@ -37,7 +37,7 @@ def main(job):
     z, y = bundle.golden.latents[rows], bundle.golden.measurements[rows]
     value_and_grad = make(job["rival"], bundle, job["threads"])
     for _ in range(5):
-        loss, gradient = value_and_grad(z, y)
+        _, gradient = value_and_grad(z, y)
     error = np.abs(gradient - bundle.golden.gradients[rows]).max()
     assert error <= 1e-3 * np.abs(bundle.golden.gradients).max(), error
     times = []

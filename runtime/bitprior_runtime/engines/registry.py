@@ -9,6 +9,7 @@ from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
 from bitprior_runtime.engines.integer_engine import IntegerEngine
+from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 from bitprior_runtime.engines.onnx_engine import OnnxEngine
 from bitprior_runtime.errors import BitpriorError, UsageError
 
@@ -51,6 +52,11 @@ def _float_numpy(context: EngineContext) -> Engine:
     return FloatEngine(context.bundle.generator, context.bundle.sensing)
 
 
+def _float_native(context: EngineContext) -> Engine:
+    bundle = context.bundle
+    return NativeFloatEngine(bundle.generator, bundle.sensing, threads=context.threads)
+
+
 def _integer_numpy(context: EngineContext) -> Engine:
     bundle = context.bundle
     return IntegerEngine(bundle.generator, bundle.sensing, bundle.manifest.calibration)
@@ -62,6 +68,7 @@ def _onnx(context: EngineContext) -> Engine:
 
 # For each engine the kernels in order of preference: the first that can be made is taken.
 KINDS: tuple[EngineKind, ...] = (
+    EngineKind("float", "native", _float_native),
     EngineKind("float", "numpy", _float_numpy),
     EngineKind("integer", "numpy", _integer_numpy),
     EngineKind("onnx", "onnxruntime", _onnx),

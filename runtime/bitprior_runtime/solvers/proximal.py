@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitprior_runtime.engines.base import Engine
+from bitprior_runtime.engines.base import Engine, ProximalEngine
 from bitprior_runtime.solvers.backtracking import Backtracking
+from bitprior_runtime.solvers.inside import proximal_inside
 from bitprior_runtime.solvers.latents import hard_threshold
 from bitprior_runtime.solvers.momentum import Momentum
 from bitprior_runtime.solvers.running import ALL, Mask, Method, check_limits, run
-from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_range
+from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_problem, check_range
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ def proximal(
         method = Momentum(engine, y, z0, beta, s, line_search=options.line_search)
     elif options.line_search:
         method = Backtracking(engine, y, z0, beta, s)
+    elif isinstance(engine, ProximalEngine) and options.max_seconds is None:
+        check_problem(y, z0)
+        return proximal_inside(engine, y, z0, beta, options.steps, s, options.tolerance, progress)
     else:
         method = _FixedStep(engine, y, z0, beta, s)
     return run(method, options, progress)

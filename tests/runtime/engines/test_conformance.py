@@ -1,8 +1,8 @@
 """Every engine, on every kernel, through the same tests.
 
-The float engine on numpy, in float64, is the definition. Engines in float32 must give its values to
-rounding; the low-precision engine must point where it points. An engine that cannot run an op has to
-say so by name.
+The float engine on numpy, in float64, is the definition. Engines in float32 must give its values
+to rounding; the low-precision engine must point where it points. An engine that cannot run an op
+has to say so by name.
 """
 
 from dataclasses import replace

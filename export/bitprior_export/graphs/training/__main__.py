@@ -1,4 +1,4 @@
-"""``python -m bitprior_export.graphs.training BUNDLE FOLDER``: for a Python that has the package."""
+"""``python -m bitprior_export.graphs.training BUNDLE FOLDER``, where the package is installed."""
 
 import sys
 
