@@ -6,11 +6,12 @@ from bitprior_export.cuts import cut_generator
 from bitprior_export.source import Source
 from bitprior_export.step_size import find_step_size
 from bitprior_runtime.bundle import SolverDefaults
+from bitprior_runtime.bundle.manifest import InitialLatent
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.solvers import initial_latents
 
 # Generator Surgery's start: N(0, 1) clipped to [-1, 1].
-INITIAL_LATENT = "clamped-normal"
+INITIAL_LATENT: InitialLatent = "clamped-normal"
 STEPS = 500
 _SEED = 0
 # Enough to judge a step size by; a cut latent is large.

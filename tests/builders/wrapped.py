@@ -77,10 +77,15 @@ def scaled_weights(bits, gain=1.3, seed=0):
 
 
 def linear_sensing(geometry, measurements=MEASUREMENTS):
-    """Return y = A x with a random matrix."""
+    """Return y = A x: a random matrix, on blocks of the image where it is large."""
     rng = np.random.default_rng(1)
-    nodes = [Node("Flatten", ("x",), "flat"), Node("MatMul", ("flat", "A"), "y")]
-    tensors = {"A": floats(rng, (math.prod(geometry), measurements))}
+    nodes, tensors, shape, value = [], {}, geometry, "x"
+    if math.prod(geometry) > 4096:
+        tensors["blocks"] = floats(rng, (2, geometry[0], 8, 8))
+        nodes.append(Node("Conv", ("x", "blocks"), "sums", {"strides": (8, 8)}))
+        shape, value = (2, geometry[1] // 8, geometry[2] // 8), "sums"
+    tensors["A"] = floats(rng, (math.prod(shape), measurements))
+    nodes += [Node("Flatten", (value,), "flat"), Node("MatMul", ("flat", "A"), "y")]
     return Program("sensing", {"x": geometry}, "y", nodes, tensors)
 
 

@@ -46,7 +46,8 @@ def proximal_inside(
     history = np.concatenate([f for _, f in parts], axis=1)
     taken = _steps_taken(history, tolerance)
     # Each step evaluates the networks once, and so does the last latent's loss.
-    return Solution(latent, history[-1], history, taken, taken + 1)
+    longest = int(taken.max())
+    return Solution(latent, history[-1], history[: longest + 1], taken, taken + 1)
 
 
 def _steps_taken(history: Array, tolerance: float) -> Counts:
