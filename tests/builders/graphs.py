@@ -64,7 +64,7 @@ def assert_equal_everywhere(model: ModelProto, rows: int = 3, ort: bool = True) 
         # Optimised, it multiplies 4-bit weights by activations rounded to 8 bits.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-        (expected,) = session.run(None, {"z": z})
+        (expected,) = session.run(None, {model.graph.input[0].name: z})
         assert values["x"].shape == expected.shape
         np.testing.assert_allclose(values["x"], expected, rtol=1e-6, atol=2e-6)
     return found
