@@ -44,8 +44,9 @@ def load_images(
         return np.concatenate([read_images(file, geometry) for file in files])[:MAX_IMAGES]
     if source.suffix != ".npz":
         return read_images(source, geometry)[:MAX_IMAGES]
+    data = read_bytes(source, MAX_ARCHIVE_BYTES)
     try:
-        images = read_archive(read_bytes(source, MAX_ARCHIVE_BYTES))
+        images = read_archive(data)
     except BROKEN_ARCHIVE as error:
         raise UsageError(
             f"an archive with images [N,C,H,W] at {source}",

@@ -37,10 +37,15 @@ def find_step_size(engine: FloatEngine, y: Array, z0: Array) -> float:
     for _ in range(_TRIALS):
         with np.errstate(over="ignore", invalid="ignore"):
             history = proximal(engine, y, z0, ProximalOptions(steps, beta)).history
-        if np.isfinite(history).all() and (np.diff(history, axis=0) <= 0).all():
+        if np.isfinite(history).all() and _falls(history[:, moving]):
             return beta
         beta *= _SHRINK
     raise _no_step(f"no step down to {beta:.3g} along which every loss falls")
+
+
+def _falls(history: Array) -> bool:
+    """Return whether every loss of [steps + 1, N] ends lower, and never rises on the way."""
+    return bool((np.diff(history, axis=0) <= 0).all() and (history[-1] < history[0]).all())
 
 
 def _no_step(found: str) -> CheckFailedError:

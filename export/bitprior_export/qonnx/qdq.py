@@ -32,7 +32,8 @@ def quantise_linear(site: Site) -> Integers:
     Raises:
         UnfitError: It does not read a constant, or its integers are not of 2, 4 or 8 bits.
     """
-    weight, axis = site.constant(0), _axis(site)
+    weight = site.constant(0)
+    axis = _axis(site, weight.ndim)
     scale = _scale(site, weight.shape, axis)
     if weight.dtype != np.float32:
         raise UnfitError(f"it quantises {weight.dtype}, not float32")
@@ -64,7 +65,8 @@ def dequantise_linear(site: Site, integers: Integers) -> QuantisedTensor:
     Raises:
         UnfitError: Scales in blocks or not above zero, or more levels than MAX_BITS can tell.
     """
-    shape, axis = integers.values.shape, _axis(site)
+    shape = integers.values.shape
+    axis = _axis(site, len(shape))
     scale = _scale(site, shape, axis)
     zero = np.zeros((), dtype=np.int32)
     if site.has(2):
@@ -91,7 +93,8 @@ def dequantise_linear(site: Site, integers: Integers) -> QuantisedTensor:
 
 def dequantise_wide(site: Site) -> Array:
     """Return the float32 values of 32-bit integers, as biases have them."""
-    values, axis = site.constant(0), _axis(site)
+    values = site.constant(0)
+    axis = _axis(site, values.ndim)
     scale = _scale(site, values.shape, axis)
     if site.has(2) and site.constant(2).any():
         raise UnfitError("32-bit integers with a zero point")
@@ -108,17 +111,19 @@ def _bits(low: int, high: int) -> int:
     )
 
 
-def _axis(site: Site) -> int:
+def _axis(site: Site, rank: int) -> int:
+    """Return the axis of the channels; of a tensor with one scale it may be any number."""
     if site.attribute("block_size", 0):
         raise UnfitError("scales in blocks; use one scale, or one per channel")
-    return int(site.attribute("axis", 1))
+    axis = int(site.attribute("axis", 1))
+    return axis + rank if axis < 0 else axis
 
 
 def _scale(site: Site, shape: tuple[int, ...], axis: int) -> Array:
     scale = site.constant(1)
     if scale.dtype != np.float32:
         raise UnfitError(f"scales of {scale.dtype}, not float32")
-    per_channel = scale.ndim == 1 and -len(shape) <= axis < len(shape) and scale.size == shape[axis]
+    per_channel = scale.ndim == 1 and 0 <= axis < len(shape) and scale.size == shape[axis]
     if scale.size != 1 and not per_channel:
         raise UnfitError(f"scales {scale.shape} along axis {axis} of {shape}")
     if not ((scale > 0) & (scale < np.inf)).all():
@@ -129,6 +134,6 @@ def _scale(site: Site, shape: tuple[int, ...], axis: int) -> Array:
 def _spread(values: Array, shape: tuple[int, ...], axis: int) -> Array:
     if values.size == 1:
         return values.reshape(())
-    if values.ndim != 1 or not -len(shape) <= axis < len(shape) or values.size != shape[axis]:
+    if values.ndim != 1 or not 0 <= axis < len(shape) or values.size != shape[axis]:
         raise UnfitError(f"{values.shape} zero points along axis {axis} of {shape}")
-    return values.reshape([-1 if index == axis % len(shape) else 1 for index in range(len(shape))])
+    return values.reshape([-1 if index == axis else 1 for index in range(len(shape))])

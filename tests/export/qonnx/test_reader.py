@@ -19,7 +19,7 @@ from bitprior_export.errors import (
     SizeLimitError,
     UnsupportedOpError,
 )
-from bitprior_export.qonnx import document
+from bitprior_export.qonnx import document, quantisers
 from bitprior_export.qonnx.batch import at_batch
 from bitprior_export.qonnx.reader import read_program
 from bitprior_export.qonnx.writer import write_qonnx
@@ -27,6 +27,7 @@ from bitprior_runtime.engines.tape import NumpyProgram
 from bitprior_runtime.errors import BitpriorError, MissingFileError
 from bitprior_runtime.program import Program
 from bitprior_runtime.tensors import FloatTensor, QuantisedTensor
+from builders.graphs import assert_equal_everywhere
 from builders.networks import GEOMETRY, Generator, Granularity, Sensing, images, latents
 
 WIDTHS = [
@@ -515,3 +516,88 @@ def test_a_tensor_of_petabytes_costs_nothing(tmp_path: Path) -> None:
     model.graph.initializer[0].dims[:] = [2**31, 2**20]
     with pytest.raises(MalformedOnnxError):
         read(changed(tmp_path / "large.onnx", model))
+
+
+# More of QONNX
+
+
+@pytest.mark.parametrize("domain", quantisers.DOMAINS)
+@pytest.mark.parametrize("op", ["Quant", "IntQuant"])
+def test_quantisers_have_many_names(tmp_path: Path, domain: str, op: str) -> None:
+    quantiser = quant()
+    quantiser.domain, quantiser.op_type = domain, op
+    model = onnx.load(
+        save(
+            tmp_path,
+            [quantiser, helper.make_node("MatMul", ["z", "q"], ["x"])],
+            quant_constants(),
+        )
+    )
+    del model.opset_import[1:]
+    model.opset_import.append(helper.make_opsetid(domain, 2))
+    assert assert_equal_everywhere(model, ort=False).program.tensors["w"].bits == 3
+
+
+@pytest.mark.parametrize("narrow", [0, 1])
+def test_unsigned_codes_around_their_middle_are_the_wide_grid(tmp_path: Path, narrow: int) -> None:
+    path = save(
+        tmp_path,
+        [quant(signed=0, narrow=narrow), helper.make_node("MatMul", ["z", "q"], ["x"])],
+        quant_constants(zero=np.full((), 4, np.float32)),
+    )
+    found = assert_equal_everywhere(onnx.load(path), ort=False).program.tensors["w"]
+    assert isinstance(found, QuantisedTensor)
+    assert (found.bits, found.grid) == (3, "wide")
+
+
+def test_quantised_weights_may_be_turned_and_reshaped(tmp_path: Path) -> None:
+    constants = quant_constants(
+        w=np.random.default_rng(1).standard_normal((3, 4), dtype=np.float32),
+        s=f32(0.2, 0.3, 0.4).reshape(3, 1),
+        shape=np.array([3, 2, 2], dtype=np.int64),
+        flat=np.array([0, -1], dtype=np.int64),
+    )
+    path = save(
+        tmp_path,
+        [
+            quant(),
+            helper.make_node("Reshape", ["q", "shape"], ["cube"]),
+            helper.make_node("Reshape", ["cube", "flat"], ["square"]),
+            helper.make_node("Transpose", ["square"], ["t"]),
+            helper.make_node("Identity", ["t"], ["i"]),
+            helper.make_node("MatMul", ["z", "i"], ["x"]),
+        ],
+        constants,
+    )
+    program = assert_equal_everywhere(onnx.load(path), ort=False).program
+    (found,) = program.tensors.values()
+    assert isinstance(found, QuantisedTensor)
+    assert (found.bits, found.axis, found.shape) == (3, 1, (4, 3))
+
+
+def test_what_computes_with_quantised_weights_is_refused(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        [
+            quant(),
+            helper.make_node("Mul", ["q", "s"], ["scaled"], name="scaling"),
+            helper.make_node("MatMul", ["z", "scaled"], ["x"]),
+        ],
+        quant_constants(),
+    )
+    with pytest.raises(UnsupportedOpError, match=r"scaling \(Mul\)"):
+        read(path)
+
+
+def test_what_follows_an_unknown_node_is_not_blamed(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        [
+            helper.make_node("Softmax", ["z"], ["a"], name="unknown"),
+            helper.make_node("Shape", ["a"], ["s"]),
+            helper.make_node("Reshape", ["a", "s"], ["x"]),
+        ],
+    )
+    with pytest.raises(UnsupportedOpError) as caught:
+        read(path)
+    assert [line.partition(" ")[0] for line in caught.value.offenders] == ["unknown"]

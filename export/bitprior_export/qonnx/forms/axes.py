@@ -80,6 +80,8 @@ def _transpose(site: Site) -> Sequence[Part]:
 
 def _concat(site: Site) -> Sequence[Part]:
     axis = site.axis(site.attribute("axis"))
+    if len(site.inputs) == 1:
+        return [Part("Identity", (site.inputs[0],), site.output)]
     return [Part("Concat", tuple(site.inputs), site.output, {"axis": axis})]
 
 

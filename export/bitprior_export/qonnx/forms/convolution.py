@@ -7,6 +7,7 @@ from bitprior_export.qonnx.values import UnfitError
 from bitprior_runtime.program import Attribute, Shape
 
 _AXES = 2
+_SAME = ("SAME_UPPER", "SAME_LOWER")
 
 
 def _convolution(site: Site) -> Sequence[Part]:
@@ -23,7 +24,7 @@ def _transposed(site: Site) -> Sequence[Part]:
     strides = site.attribute("strides", (1,) * _AXES)
     source = site.shape()[1:]
     mode = site.attribute("auto_pad", "NOTSET")
-    if wanted is not None or mode.startswith("SAME"):
+    if wanted is not None or mode in _SAME:
         sizes = wanted or tuple(size * step for size, step in zip(source, strides, strict=True))
         attributes["pads"] = _transposed_pads(site, kernel, sizes[-_AXES:], mode)
     elif mode == "VALID":
@@ -96,7 +97,7 @@ def _automatic_pads(site: Site, kernel: Shape, shape: Shape) -> dict[str, Attrib
         return {}
     if mode == "VALID":
         return {"pads": (0,) * (2 * _AXES)}
-    if mode not in ("SAME_UPPER", "SAME_LOWER"):
+    if mode not in _SAME:
         raise UnfitError(f"auto_pad {mode!a}")
     strides = site.attribute("strides", (1,) * _AXES)
     dilations = site.attribute("dilations", (1,) * _AXES)
