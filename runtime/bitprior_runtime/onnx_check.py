@@ -84,6 +84,9 @@ def _recover(bundle: Bundle, engine: FloatEngine, graph: OnnxGraph) -> list[Chec
         bundle, engine, found, golden.measurements, golden.latents, TRACE_STEPS, image_allowed
     )
     steps = f"recover, {TRACE_STEPS} steps"
+    if not rows.any():
+        # Golden cases are chosen so that this is not rounding.
+        return [Check(f"{steps}: rows that differ", float(len(rows)), 0.0, "rows")]
     trace = relative(found["history"][:, rows], golden.trace[:, rows])
     return [
         Check(f"{steps}: losses", trace, allowed.trace, "relative"),
