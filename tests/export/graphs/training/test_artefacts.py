@@ -11,7 +11,7 @@ from bitprior_export.errors import ExportError
 from bitprior_export.graphs import build_gradient
 from bitprior_export.graphs.training import FILES, PACKAGE, build_training_artefacts, is_available
 from bitprior_runtime.engines import FloatEngine
-from bitprior_runtime.errors import UnwritableOutputError, UsageError
+from bitprior_runtime.errors import CheckFailedError, UnwritableOutputError, UsageError
 from bitprior_runtime.program import Node
 from builders.bundles import tiny_bundle
 from builders.sensing import conv_sensing
@@ -121,6 +121,22 @@ def test_an_op_without_a_gradient_there_is_named_and_nothing_is_written(tmp_path
     nodes.append(Node("Reshape", ("selu",), "x", {"shape": (1, 2, 3)}))
     with pytest.raises(ExportError, match="Selu"):
         build_training_artefacts(replace(bundle.generator, nodes=nodes), bundle.sensing, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.training
+@pytest.mark.skipif(not is_available(), reason=f"needs {PACKAGE}: make test-training")
+def test_a_gradient_that_is_not_the_engines_stops_the_export(tmp_path, monkeypatch):
+    true = FloatEngine.value_and_grad
+
+    def slightly_wrong(engine, z, y):
+        loss, gradient = true(engine, z, y)
+        return loss, 1.001 * gradient
+
+    monkeypatch.setattr(FloatEngine, "value_and_grad", slightly_wrong)
+    bundle = tiny_bundle(4)
+    with pytest.raises(CheckFailedError, match="gradient"):
+        build_training_artefacts(bundle.generator, bundle.sensing, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
