@@ -10,11 +10,12 @@ from bitprior_runtime.solvers.solution import Array
 
 
 class Momentum(Method):
-    """FISTA (Beck and Teboulle 2009) with the gradient restart of O'Donoghue and Candes (2015).
+    """FISTA (Beck and Teboulle 2009) with the restarts of O'Donoghue and Candes (2015).
 
     z' = P_s(v - beta grad f(v)),  v' = z' + (theta - 1) / theta' (z' - z),
     theta' = (1 + sqrt(1 + 4 theta^2)) / 2. A row whose momentum points uphill,
-    <v - z', z' - z> > 0, begins anew with theta = 1.
+    <v - z', z' - z> > 0, or whose f(v) has risen, begins anew with theta = 1. A learned beta is
+    often so long that only steps without momentum are stable; line_search shortens it.
 
     Args:
         engine: The arithmetic.
@@ -33,10 +34,11 @@ class Momentum(Method):
         self._beta = np.full(len(z0), beta, dtype=z0.dtype)
         self._theta = np.ones(len(z0), dtype=z0.dtype)
         self._v, self._grad = z0, np.zeros_like(z0)
-        self._f = np.zeros(len(z0), dtype=z0.dtype)
+        self._f, self._last = (np.full(len(z0), np.inf, dtype=z0.dtype) for _ in range(2))
 
     def evaluate(self) -> Array:
         """Return f(v), and take the gradient there."""
+        self._last = self._f
         self._f, self._grad = self.value_and_grad(self._v, ALL)
         return self._f
 
@@ -48,7 +50,7 @@ class Momentum(Method):
         """Step from v to z', then extrapolate."""
         z, moved = self._next()
         move, v = z - self.z, self._v
-        uphill = ((v - z) * move).sum(axis=1) > 0
+        uphill = (((v - z) * move).sum(axis=1) > 0) | (self._f > self._last)
         theta = np.where(uphill, 1, self._theta).astype(z.dtype)
         self._theta = ((1 + np.sqrt(1 + 4 * theta * theta)) / 2).astype(z.dtype)
         self._v = z + ((theta - 1) / self._theta)[:, np.newaxis] * move

@@ -140,14 +140,15 @@ def test_momentum_is_nesterovs_and_restarts():
     engine = linear_engine(np.diag([1.0, 10.0]), np.float64)
     y, z, beta = np.array([[1.0, 1.0]]), np.array([[3.0, -2.0]]), 0.004
     solution = proximal(engine, y, z, ProximalOptions(60, beta, momentum=True))
-    v, theta, restarts = z, 1.0, 0
+    v, theta, last, restarts = z, 1.0, np.inf, 0
     for t in range(60):
         f, grad = engine.value_and_grad(v, y)
         assert solution.history[t, 0] == pytest.approx(f[0], rel=1e-9)
         new = v - beta * grad
-        if ((v - new) * (new - z)).sum() > 0:
+        if ((v - new) * (new - z)).sum() > 0 or f[0] > last:
             theta, restarts = 1.0, restarts + 1
         after = (1 + (1 + 4 * theta**2) ** 0.5) / 2
+        last = f[0]
         v, z, theta = new + (theta - 1) / after * (new - z), new, after
     np.testing.assert_allclose(solution.latent, z, rtol=1e-9)
     assert restarts > 0
