@@ -286,7 +286,8 @@ def test_a_sum_of_too_many_activations_is_refused_at_its_node():
 
 
 def test_an_element_read_by_too_many_is_refused_at_its_node():
-    nodes = [Node("ReduceMean", ("z",), "m", {"axes": (1,)}), Node("Sub", ("z", "m"), "x")]
+    first = {"starts": (0,), "ends": (1,), "axes": (1,), "steps": (1,)}
+    nodes = [Node("Slice", ("z",), "first", first), Node("Sub", ("z", "first"), "x")]
     generator = Program("generator", {"z": (70_000,)}, "x", nodes, {})
     with pytest.raises(ProgramError, match=r"'x#1'.*read 70000 times"):
         compiled(generator, 8, np.ones((1, 70_000), np.float32))
