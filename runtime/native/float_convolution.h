@@ -81,12 +81,12 @@ INLINE void decode_bits(const bp_weight *weight, const int bits, int64_t row, in
     const V multiplier = v_set(weight->multiplier), extra = v_set(weight->extra);
     for (int64_t group = first; group < last; group++) {
         const uint32_t *words = bp_row(weight, row) + group / per * BP_LANES;
-        const int shift = (int)(group % per) * bits & 31;
+        const int t = (int)(group % per);
         float *to = out + (group - first) * BP_LANES;
         for (int64_t m = 0; m < height; m++)
             for (int lane = 0; lane < BP_LANES; lane += VL) {
-                V v = v_decode(v_words(words + m * weight->blocks * BP_LANES + lane) >> shift, bits,
-                               table);
+                VU code = v_words(words + m * weight->blocks * BP_LANES + lane);
+                V v = v_decode(first_code(code, bits, t, 1), bits, table);
                 v_store(to + m * out_stride + lane, bits < 32 ? v_fma(v, multiplier, extra) : v);
             }
     }
