@@ -2,7 +2,7 @@
 #ifndef BITPRIOR_INTEGER_ARM_H
 #define BITPRIOR_INTEGER_ARM_H
 
-#include "integer_packed.h"
+#include "integer_rows.h"
 
 #include <arm_neon.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Products on packed weights with AVX2: vpmaddubsw, on nibbles so that it cannot saturate. */
-#include "integer_packed.h"
+#include "integer_rows.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -53,4 +53,9 @@ static inline void store_lane_sum(int32_t *at, vec sum) {
 
 #include "integer_products.h"
 
-const bp_integer_kernels bp_integer_avx2 = {forward, transposed};
+void bp_integer_use_avx2(bp_integer_kernels *table)
+{
+    use_rows(table);
+    table->forward = forward;
+    table->transposed = transposed;
+}
