@@ -28,6 +28,7 @@ MEASUREMENT_MAX = 1 << 24
 TABLE_BITS = 10
 # Cotangents between nodes are rounded to this many bits, so that two of them add up in int32.
 COTANGENT_BITS = 29
+COTANGENT_MAX = (1 << COTANGENT_BITS) - 1
 # A gate that no output reaches.
 NO_GATE = (-(2**31), 2**31 - 1)
 
@@ -112,6 +113,8 @@ class LinearNode:
         code_multiplier: weight = code_multiplier * code - code_offset, code in 0..2^bits - 1.
         code_offset: See ``code_multiplier``.
         geometry: Patches of the convolution; None for DENSE.
+        source_shape: [..., in] or [C, H, W]: the input as this node sees it.
+        target_shape: [..., out] or [C, H, W].
         bias: int32 [channels].
         channels: Output channels.
         inner: Elements of one channel that lie together: 1 (DENSE), rows * columns (others).
@@ -133,6 +136,8 @@ class LinearNode:
     code_multiplier: int
     code_offset: int
     geometry: Geometry | None
+    source_shape: Shape
+    target_shape: Shape
     bias: Int32s
     channels: int
     inner: int
@@ -177,7 +182,7 @@ class ElementwiseNode:
 
     Attributes:
         name: Name of the program's node.
-        operands: One or two inputs.
+        operands: One or more inputs.
         target: Id of the output tensor.
         offset: int64 [channels].
         shift: 1 to 62.

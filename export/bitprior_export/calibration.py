@@ -1,0 +1,135 @@
+"""Ranges of activations for the integer engine, from real images and their recoveries.
+
+A range too wide wastes steps of the few that 8 bits have; one too narrow clips. The float engine
+meets both real images and what it draws on the way from the start latents to the recovered ones;
+of all the values seen, a method chooses the range.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.bundle import SolverDefaults
+from bitprior_runtime.bundle.manifest import ActivationBits, Calibration
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.program import Program
+from bitprior_runtime.solvers import ProximalOptions, initial_latents, proximal
+
+Method: TypeAlias = Literal["percentile", "mse", "max"]
+
+Array = NDArray[Any]
+
+# Of the magnitudes of an activation this many per cent are inside the range.
+PERCENTILE = 99.99
+# The ranges that "mse" tries, as shares of the largest magnitude.
+_SHARES = tuple(share / 40 for share in range(10, 41))
+# After so many steps of a recovery its latents are taken.
+_STOPS = (0, 1, 3, 10, 25)
+# A range of a tensor that is always 0.
+_LEAST = 1e-6
+_SEED = 1
+
+
+def recovery_latents(
+    generator: Program, sensing: Program, images: NDArray[np.float32], solver: SolverDefaults
+) -> NDArray[np.float32]:
+    """Return latents met on the way of recoveries of real images, [len(_STOPS) * N, k].
+
+    Args:
+        generator: Program z -> x.
+        sensing: Program x -> y.
+        images: Real images [N,C,H,W] in [0,1].
+        solver: Step size, sparsity and start distribution.
+    """
+    engine = FloatEngine(generator, sensing)
+    ((size,),) = generator.inputs.values()
+    y = engine.sense(images)
+    (z,) = initial_latents(len(y), size, _SEED, kind=solver.initial_latent)
+    met, done = [], 0
+    for stop in _STOPS:
+        if stop > done:
+            options = ProximalOptions(stop - done, solver.step_size, solver.sparsity)
+            z = proximal(engine, y, z, options).latent
+            done = stop
+        met.append(z)
+    return np.concatenate(met)
+
+
+def calibrate(
+    generator: Program,
+    sensing: Program,
+    images: NDArray[np.float32],
+    latents: NDArray[np.float32],
+    method: Method = "percentile",
+    activation_bits: ActivationBits = 8,
+) -> Calibration:
+    """Choose a range for every activation of both programs.
+
+    Args:
+        generator: Program z -> x.
+        sensing: Program x -> y; it sees the real images and those drawn from the latents.
+        images: Real images [N,C,H,W] in [0,1].
+        latents: Realistic latents [M,k], see :func:`recovery_latents`.
+        method: ``max``: the largest magnitude seen; ``percentile``: that of PERCENTILE per cent of
+            the values; ``mse``: the range with the least squared error of rounding and clipping.
+        activation_bits: Bit width the ranges are for.
+
+    Raises:
+        UsageError: Unknown method.
+    """
+    if method not in _METHODS:
+        raise UsageError(f"a method out of {', '.join(_METHODS)}", f"{method!r}", "choose one")
+    engine = FloatEngine(generator, sensing)
+    drawn = engine.trace("generator", latents)
+    seen = np.concatenate([images, drawn[generator.output]])
+    sensed = engine.trace("sensing", seen)
+    ends = {*generator.inputs, generator.output, *sensing.inputs, sensing.output}
+    levels = (1 << (activation_bits - 1)) - 1
+    return Calibration(
+        activation_bits=activation_bits,
+        absmax={
+            "generator": _ranges(drawn, ends, method, levels),
+            "sensing": _ranges(sensed, ends, method, levels),
+        },
+    )
+
+
+def _ranges(
+    activations: Mapping[str, Array], ends: set[str], method: Method, levels: int
+) -> dict[str, float]:
+    # Latents, images and measurements have bits to spare: they are never clipped.
+    return {
+        name: max(_METHODS["max" if name in ends else method](np.abs(values), levels), _LEAST)
+        for name, values in activations.items()
+    }
+
+
+def _largest(magnitudes: Array, levels: int) -> float:
+    return float(magnitudes.max())
+
+
+def _percentile(magnitudes: Array, levels: int) -> float:
+    return float(np.percentile(magnitudes, PERCENTILE))
+
+
+def _least_squares(magnitudes: Array, levels: int) -> float:
+    largest = float(magnitudes.max())
+    tried: Sequence[float] = [share * largest for share in _SHARES]
+    return min(tried, key=lambda absmax: _squared_error(magnitudes, absmax / levels, levels))
+
+
+def _squared_error(magnitudes: Array, step: float, levels: int) -> float:
+    if step == 0:
+        return 0.0
+    rounded = np.minimum(np.rint(magnitudes / step), levels) * step
+    return float(np.square(rounded - magnitudes).mean())
+
+
+_METHODS: Mapping[str, Callable[[Array, int], float]] = {
+    "percentile": _percentile,
+    "mse": _least_squares,
+    "max": _largest,
+}

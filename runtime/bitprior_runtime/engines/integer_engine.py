@@ -1,0 +1,100 @@
+"""The integer engine: b-bit weights, 8- or 16-bit activations and cotangents, 32-bit sums.
+
+Its results are the same, bit for bit, on every machine. docs/integer.md defines them.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.bundle.manifest import Calibration
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.integer.adjoint import Adjoint
+from bitprior_runtime.integer.compile import compile_plan
+from bitprior_runtime.integer.forward import Activations, Forward, dequantise, quantise
+from bitprior_runtime.integer.normalise import Cotangent
+from bitprior_runtime.integer.plan import IntegerPlan
+from bitprior_runtime.program import Program
+
+Array = NDArray[Any]
+Int64s = NDArray[np.int64]
+
+
+class IntegerEngine:
+    """Integer arithmetic on numpy kernels.
+
+    Args:
+        generator: Program z -> x.
+        sensing: Program x -> y.
+        calibration: Ranges of the activations, from the bundle. Without them the engine refuses:
+            ranges measured here in floating point would differ from machine to machine.
+        activation_bits: 8 or 16; None: what the calibration was made for.
+
+    Raises:
+        UsageError: No calibration, or other bits.
+        ProgramError: An op without an integer form, or numbers that fit no integers.
+    """
+
+    name = "integer"
+    kernel = "numpy"
+
+    def __init__(
+        self,
+        generator: Program,
+        sensing: Program,
+        calibration: Calibration | None,
+        activation_bits: int | None = None,
+    ) -> None:
+        if calibration is None:
+            raise UsageError(
+                "a bundle with calibrated ranges for the integer engine",
+                "none (format 1.0, or exported without)",
+                "export the run again with this version of bitprior, or use the float engine",
+            )
+        bits = calibration.activation_bits if activation_bits is None else activation_bits
+        self.plan: IntegerPlan = compile_plan(generator, sensing, calibration.absmax, bits)
+        self._generator = Forward(self.plan.generator)
+        self._sensing = Forward(self.plan.sensing)
+
+    def generate(self, z: Array) -> Array:
+        """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
+        program = self.plan.generator
+        return dequantise(self._draw(z).values[program.target], program.tensors[program.target])
+
+    def sense(self, x: Array) -> Array:
+        """Return A(x): measurements [B,m] from images [B,C,H,W] in [0,1]."""
+        program = self.plan.sensing
+        kept = self._sensing.run(quantise(x, program.tensors[program.source]))
+        return dequantise(kept.values[program.target], program.tensors[program.target])
+
+    def loss(self, z: Array, y: Array) -> Array:
+        """Return f(z) = ||y - A(G(z))||^2 per row, [B]."""
+        image = self._draw(z).values[self.plan.generator.target]
+        return self._loss(self._residual(self._sensing.run(image), y))
+
+    def value_and_grad(self, z: Array, y: Array) -> tuple[Array, Array]:
+        """Return f(z), [B], and its gradient J_G^T J_A^T 2 (A(G(z)) - y), [B,k]."""
+        drawn = self._draw(z)
+        sensed = self._sensing.run(drawn.values[self.plan.generator.target])
+        residual = self._residual(sensed, y)
+        cotangent = Cotangent(residual, np.zeros(len(residual), np.int64))
+        cotangent = Adjoint(self._sensing).run(sensed, cotangent)
+        cotangent = Adjoint(self._generator).run(drawn, cotangent)
+        exact = np.ldexp(cotangent.mantissa.astype(np.float64), cotangent.exponent[:, np.newaxis])
+        return self._loss(residual), (exact * self.plan.gradient_scale).astype(np.float32)
+
+    def _draw(self, z: Array) -> Activations:
+        program = self.plan.generator
+        return self._generator.run(quantise(z, program.tensors[program.source]))
+
+    def _residual(self, sensed: Activations, y: Array) -> Int64s:
+        program = self.plan.sensing
+        return sensed.values[program.target] - quantise(y, program.tensors[program.target])
+
+    def _loss(self, residual: Int64s) -> NDArray[np.float32]:
+        program = self.plan.sensing
+        step = program.tensors[program.target].step
+        squares = (residual * residual).sum(axis=1).astype(np.float64)
+        loss: NDArray[np.float32] = (squares * (step * step)).astype(np.float32)
+        return loss

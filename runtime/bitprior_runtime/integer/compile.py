@@ -1,0 +1,90 @@
+"""Compile two programs to an integer plan.
+
+Everything is derived with IEEE operations on single float64 values, sums of integers, and decimal
+arithmetic for tables: the plan is the same, bit for bit, on every machine.
+"""
+
+import math
+from collections.abc import Mapping
+
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.integer.assemble import assemble
+from bitprior_runtime.integer.limits import lowered_limits, silence_negligible
+from bitprior_runtime.integer.lowering import fuse, lower
+from bitprior_runtime.integer.plan import IntegerPlan
+from bitprior_runtime.integer.real import RealProgram
+from bitprior_runtime.integer.steps import WIDE_BITS, Range, absmax_of, leader_of, ranges_of
+from bitprior_runtime.program import Program
+
+# Float weights become integers of so many bits, by the bits of activations. With 16-bit
+# activations, 8 bits would be what loses most; with more than 11, range analysis would take from
+# the activations what the weights get.
+WEIGHT_BITS = {8: 8, 16: 11}
+# The loss adds up squares below 2^50 in int64.
+MAX_MEASUREMENTS = (1 << 13) - 1
+USE_FLOAT = "use the float engine"
+
+
+def compile_plan(
+    generator: Program,
+    sensing: Program,
+    absmax: Mapping[str, Mapping[str, float]],
+    activation_bits: int,
+) -> IntegerPlan:
+    """Compile a prior.
+
+    Args:
+        generator: Program z -> x.
+        sensing: Program x -> y.
+        absmax: Calibrated ranges of activations by program and name.
+        activation_bits: 8 or 16.
+
+    Raises:
+        UsageError: Other bits, or a range that is missing.
+        ProgramError: An op without an integer form, or numbers that fit no integers.
+    """
+    if activation_bits not in WEIGHT_BITS:
+        raise UsageError("8 or 16 activation bits", f"{activation_bits}", "choose one of them")
+    weight_bits = WEIGHT_BITS[activation_bits]
+    drawing, measuring = (fuse(lower(program, weight_bits)) for program in (generator, sensing))
+    drawing, measuring, ranges = _ranged(drawing, measuring, absmax, activation_bits)
+    (step, size) = _measurements(measuring, ranges[1])
+    if size > MAX_MEASUREMENTS:
+        raise UsageError(f"at most {MAX_MEASUREMENTS} measurements", f"{size}", USE_FLOAT)
+    # d loss / d y = 2 (y_hat - y): the integer residual times twice the step.
+    measured, constant = assemble(measuring, ranges[1], activation_bits, 2.0 * step)
+    drawn, constant = assemble(drawing, ranges[0], activation_bits, constant)
+    return IntegerPlan(drawn, measured, activation_bits, constant)
+
+
+def _measurements(sensing: RealProgram, ranges: Mapping[str, Range]) -> tuple[float, int]:
+    target = sensing.target
+    return ranges[leader_of(sensing)[target]].step, math.prod(sensing.shapes[target])
+
+
+def _ranged(
+    generator: RealProgram,
+    sensing: RealProgram,
+    absmax: Mapping[str, Mapping[str, float]],
+    bits: int,
+) -> tuple[RealProgram, RealProgram, list[dict[str, Range]]]:
+    """Choose ranges for both programs, with one for the images that passes between them."""
+    programs = [generator, sensing]
+    ends = [generator.target, sensing.source]
+    known = [absmax[program.name] for program in programs]
+    largest = (absmax_of(*pair) for pair in zip(programs, ends, known, strict=True))
+    image = Range(max(1.0, *largest), (1 << (WIDE_BITS - 1)) - 1)
+    while True:
+        wanted = [
+            ranges_of(program, ranges, bits, image)
+            for program, ranges in zip(programs, known, strict=True)
+        ]
+        programs = [silence_negligible(*pair) for pair in zip(programs, wanted, strict=True)]
+        found = [lowered_limits(*pair) for pair in zip(programs, wanted, strict=True)]
+        limit = min(
+            ranges[leader_of(program)[end]].limit
+            for program, ranges, end in zip(programs, found, ends, strict=True)
+        )
+        if limit == image.limit:
+            return programs[0], programs[1], found
+        image = Range(image.absmax, limit)
