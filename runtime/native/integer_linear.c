@@ -43,13 +43,17 @@ static int32_t offset_term(const context *c, const int8_t *bytes, int64_t apart,
     return (int32_t)(0u - sum * (uint32_t)c->linear->code_offset);
 }
 
-/* Add n sums that begin at `products` to v. */
-static void add_products(const context *c, const int32_t *products, int64_t apart, int64_t n,
-                         int32_t same, const int32_t *sums, int32_t *v)
+/* Add n sums of one part of the codes, which begin at `products`, to v. */
+static void add_products(const context *c, int64_t part, const int32_t *products, int64_t apart,
+                         int64_t n, int32_t same, const int32_t *sums, int32_t *v)
 {
     const int32_t *high = c->planes == 2 ? products + apart : NULL;
-    c->space->kernels.combine(products, high, n, c->linear->code_multiplier, same,
-                              c->planes == 2 ? sums : NULL, v);
+    const int32_t multiplier = c->linear->code_multiplier;
+    if (part == 0)
+        c->space->kernels.combine(products, high, n, multiplier, same,
+                                  c->planes == 2 ? sums : NULL, v);
+    else
+        c->space->kernels.combine(products, high, n, 256 * multiplier, 0, NULL, v);
 }
 
 static int64_t round_up(int64_t n, int64_t to)
@@ -64,11 +68,11 @@ static int is_vector(const bp_geometry *g)
            g->kernel[0] * g->kernel[1] == 1;
 }
 
-static bp_product product_of(const context *c, const bp_matrix *matrix, const int8_t *rows,
+static bp_product product_of(const context *c, const bp_packed *w, const int8_t *rows,
                              int64_t stride, int64_t count, int64_t acc_stride)
 {
     return (bp_product){
-        .w = &matrix->packed,
+        .w = w,
         .rows = rows,
         .row_stride = stride,
         .count = count,
@@ -80,33 +84,23 @@ static bp_product product_of(const context *c, const bp_matrix *matrix, const in
 
 /* --- vectors --------------------------------------------------------------------------------- */
 
-static void vector_forward(const context *c, int64_t rows, int32_t *v, int64_t stride)
+static void vectors(const context *c, int transposed, int64_t rows, int32_t *v, int64_t stride)
 {
     const bp_matrix *matrix = c->linear->matrices;
-    const int64_t bytes = c->space->byte_stride, apart = bp_padded_outs(&matrix->packed);
-    const bp_product p =
-        product_of(c, matrix, c->space->bytes, bytes, rows * c->planes, apart);
-    c->space->kernels.forward(&p);
-    for (int64_t r = 0; r < rows; r++) {
-        const int8_t *row = p.rows + r * c->planes * bytes;
-        add_products(c, p.acc + r * c->planes * apart, apart, matrix->packed.outs,
-                     offset_term(c, row, bytes, matrix->packed.ins), matrix->out_sums,
-                     v + r * stride);
-    }
-}
-
-static void vector_transposed(const context *c, int64_t rows, int32_t *v, int64_t stride)
-{
-    const bp_matrix *matrix = c->linear->matrices;
-    const int64_t bytes = c->space->byte_stride, apart = bp_padded_ins(&matrix->packed);
-    const bp_product p =
-        product_of(c, matrix, c->space->bytes, bytes, rows * c->planes, apart);
-    c->space->kernels.transposed(&p);
-    for (int64_t r = 0; r < rows; r++) {
-        const int8_t *row = p.rows + r * c->planes * bytes;
-        add_products(c, p.acc + r * c->planes * apart, apart, matrix->packed.ins,
-                     offset_term(c, row, bytes, matrix->packed.outs), matrix->in_sums,
-                     v + r * stride);
+    const int64_t bytes = c->space->byte_stride;
+    for (int64_t part = 0; part < matrix->parts; part++) {
+        const bp_packed *w = &matrix->part[part];
+        const int64_t apart = transposed ? bp_padded_ins(w) : bp_padded_outs(w);
+        const int64_t ins = transposed ? w->outs : w->ins, outs = transposed ? w->ins : w->outs;
+        const bp_product p =
+            product_of(c, w, c->space->bytes, bytes, rows * c->planes, apart);
+        (transposed ? c->space->kernels.transposed : c->space->kernels.forward)(&p);
+        for (int64_t r = 0; r < rows; r++) {
+            const int8_t *row = p.rows + r * c->planes * bytes;
+            add_products(c, part, p.acc + r * c->planes * apart, apart, outs,
+                         offset_term(c, row, bytes, ins),
+                         transposed ? matrix->in_sums : matrix->out_sums, v + r * stride);
+        }
     }
 }
 
@@ -157,43 +151,53 @@ static void copy_patch(const bp_geometry *g, const int8_t *image, int64_t positi
     }
 }
 
+/* Rows (or images) and positions in them, `count` from number n on. */
+typedef struct {
+    int64_t positions, n, count;
+} batch;
+
+static int64_t row_of(const batch *b, int64_t i) { return (b->n + i) / b->positions; }
+static int64_t place_of(const batch *b, int64_t i) { return (b->n + i) % b->positions; }
+
+static void copy_patches(const context *c, const batch *b, int64_t group, int64_t bytes)
+{
+    for (int64_t i = 0; i < b->count; i++) {
+        const int8_t *image = c->space->bytes + row_of(b, i) * c->planes * c->space->byte_stride;
+        int8_t *patch = c->space->patches + i * c->planes * bytes;
+        const bp_geometry *g = &c->linear->geometry;
+        copy_patch(g, image, place_of(b, i), group, c->planes == 1 ? 0 : FILL_LOW, patch);
+        if (c->planes == 2)
+            copy_patch(g, image + c->space->byte_stride, place_of(b, i), group, FILL_HIGH,
+                       patch + bytes);
+    }
+}
+
 /* v [rows][positions, outs] += the convolution of the images in the bytes. */
-static void patches_forward(const context *c, int64_t rows, int32_t *v, int64_t stride)
+static void forward_batch(const context *c, const batch *b, int64_t group, int32_t *v,
+                          int64_t stride)
 {
     const bp_geometry *g = &c->linear->geometry;
-    const int64_t positions = g->rows * g->columns, outs = g->outs / g->groups;
-    const int64_t block = BP_PATCHES / c->planes;
-    for (int64_t group = 0; group < g->groups; group++) {
-        const bp_matrix *matrix = &c->linear->matrices[group];
-        const int64_t ins = matrix->packed.ins, bytes = round_up(bp_padded_ins(&matrix->packed), 64);
-        const int64_t apart = bp_padded_outs(&matrix->packed);
-        for (int64_t n = 0; n < rows * positions; n += block) {
-            const int64_t count = rows * positions - n < block ? rows * positions - n : block;
-            for (int64_t i = 0; i < count; i++) {
-                const int64_t r = (n + i) / positions, position = (n + i) % positions;
-                const int8_t *image = c->space->bytes + r * c->planes * c->space->byte_stride;
-                int8_t *patch = c->space->patches + i * c->planes * bytes;
-                copy_patch(g, image, position, group, c->planes == 1 ? 0 : FILL_LOW, patch);
-                if (c->planes == 2)
-                    copy_patch(g, image + c->space->byte_stride, position, group, FILL_HIGH,
-                               patch + bytes);
-            }
-            const bp_product p =
-                product_of(c, matrix, c->space->patches, bytes, count * c->planes, apart);
-            c->space->kernels.forward(&p);
-            for (int64_t i = 0; i < count; i++) {
-                const int64_t r = (n + i) / positions, position = (n + i) % positions;
-                add_products(c, p.acc + i * c->planes * apart, apart, outs,
-                             offset_term(c, p.rows + i * c->planes * bytes, bytes, ins),
-                             matrix->out_sums, v + r * stride + position * g->outs + group * outs);
-            }
-        }
+    const bp_matrix *matrix = &c->linear->matrices[group];
+    const int64_t outs = g->outs / g->groups, ins = matrix->part[0].ins;
+    const int64_t bytes = round_up(ins, 64);
+    copy_patches(c, b, group, bytes);
+    for (int64_t part = 0; part < matrix->parts; part++) {
+        const bp_packed *w = &matrix->part[part];
+        const int64_t apart = bp_padded_outs(w);
+        const bp_product p =
+            product_of(c, w, c->space->patches, bytes, b->count * c->planes, apart);
+        c->space->kernels.forward(&p);
+        for (int64_t i = 0; i < b->count; i++)
+            add_products(c, part, p.acc + i * c->planes * apart, apart, outs,
+                         offset_term(c, p.rows + i * c->planes * bytes, bytes, ins),
+                         matrix->out_sums,
+                         v + row_of(b, i) * stride + place_of(b, i) * g->outs + group * outs);
     }
 }
 
 /* Add the products of one patch, [tap][channel of the group], to the image v. */
-static void add_patch(const context *c, const bp_matrix *matrix, const int32_t *products,
-                      int64_t apart, int64_t position, int64_t group, int32_t same, int32_t *v)
+static void add_patch(const context *c, int64_t part, const int32_t *products, int64_t apart,
+                      int64_t position, int64_t group, int32_t same, int32_t *v)
 {
     const bp_geometry *g = &c->linear->geometry;
     const int64_t deep = g->channels / g->groups;
@@ -205,40 +209,48 @@ static void add_patch(const context *c, const bp_matrix *matrix, const int32_t *
         for (int64_t j = 0; j < steps; j++) {
             const int64_t tap = (i * g->kernel[1] + inside.first + j) * deep;
             const int64_t pixel = inside.pixel + j * g->dilations[1];
-            add_products(c, products + tap, apart, n, same, matrix->in_sums + tap,
+            add_products(c, part, products + tap, apart, n, same,
+                         c->linear->matrices[group].in_sums + tap,
                          v + pixel * g->channels + group * deep);
         }
     }
 }
 
 /* v [rows][image] += the adjoint of the convolution at [positions, outs] in the bytes. */
-static void patches_transposed(const context *c, int64_t rows, int32_t *v, int64_t stride)
+static void transposed_batch(const context *c, const batch *b, int64_t group, int32_t *v,
+                             int64_t stride)
 {
     const bp_geometry *g = &c->linear->geometry;
-    const int64_t positions = g->rows * g->columns, outs = g->outs / g->groups;
-    const int64_t block = BP_PATCHES / c->planes;
+    const bp_matrix *matrix = &c->linear->matrices[group];
+    const int64_t outs = g->outs / g->groups, bytes = round_up(outs, 64);
+    for (int64_t i = 0; i < b->count * c->planes; i++) {
+        const int64_t at = i / c->planes, row = row_of(b, at) * c->planes + i % c->planes;
+        const int8_t *from = c->space->bytes + row * c->space->byte_stride;
+        memcpy(c->space->patches + i * bytes, from + place_of(b, at) * g->outs + group * outs,
+               (size_t)outs);
+    }
+    for (int64_t part = 0; part < matrix->parts; part++) {
+        const bp_packed *w = &matrix->part[part];
+        const int64_t apart = bp_padded_ins(w);
+        const bp_product p =
+            product_of(c, w, c->space->patches, bytes, b->count * c->planes, apart);
+        c->space->kernels.transposed(&p);
+        for (int64_t i = 0; i < b->count; i++)
+            add_patch(c, part, p.acc + i * c->planes * apart, apart, place_of(b, i), group,
+                      offset_term(c, p.rows + i * c->planes * bytes, bytes, outs),
+                      v + row_of(b, i) * stride);
+    }
+}
+
+static void patches(const context *c, int transposed, int64_t rows, int32_t *v, int64_t stride)
+{
+    const bp_geometry *g = &c->linear->geometry;
+    const int64_t positions = g->rows * g->columns, block = BP_PATCHES / c->planes;
     for (int64_t group = 0; group < g->groups; group++) {
-        const bp_matrix *matrix = &c->linear->matrices[group];
-        const int64_t bytes = round_up(bp_padded_outs(&matrix->packed), 64);
-        const int64_t apart = bp_padded_ins(&matrix->packed);
         for (int64_t n = 0; n < rows * positions; n += block) {
-            const int64_t count = rows * positions - n < block ? rows * positions - n : block;
-            for (int64_t i = 0; i < count * c->planes; i++) {
-                const int64_t place = n + i / c->planes, plane = i % c->planes;
-                const int64_t row = place / positions * c->planes + plane;
-                const int8_t *from = c->space->bytes + row * c->space->byte_stride;
-                memcpy(c->space->patches + i * bytes,
-                       from + place % positions * g->outs + group * outs, (size_t)outs);
-            }
-            const bp_product p =
-                product_of(c, matrix, c->space->patches, bytes, count * c->planes, apart);
-            c->space->kernels.transposed(&p);
-            for (int64_t i = 0; i < count; i++) {
-                const int64_t r = (n + i) / positions, position = (n + i) % positions;
-                add_patch(c, matrix, p.acc + i * c->planes * apart, apart, position, group,
-                          offset_term(c, p.rows + i * c->planes * bytes, bytes, outs),
-                          v + r * stride);
-            }
+            const int64_t left = rows * positions - n;
+            const batch b = {positions, n, left < block ? left : block};
+            (transposed ? transposed_batch : forward_batch)(c, &b, group, v, stride);
         }
     }
 }
@@ -247,11 +259,7 @@ static void patches_transposed(const context *c, int64_t rows, int32_t *v, int64
 
 static void apply(const context *c, int transposed, int64_t rows, int32_t *v, int64_t stride)
 {
-    const int vector = is_vector(&c->linear->geometry);
-    if (transposed)
-        (vector ? vector_transposed : patches_transposed)(c, rows, v, stride);
-    else
-        (vector ? vector_forward : patches_forward)(c, rows, v, stride);
+    (is_vector(&c->linear->geometry) ? vectors : patches)(c, transposed, rows, v, stride);
 }
 
 void bp_linear_forward(bp_space *space, bp_state *state, const bp_program *program, int64_t node,

@@ -17,9 +17,11 @@ typedef struct {
     int32_t present, multiplier, exponent, unused;
 } bp_merge;
 
-/* The weights of one group; sums are 128 * the weights of an output, of an input. */
+/* The weights of one group. Codes of more than 8 bits lie in two parts, code = part 0 + 256 * part 1;
+ * sums are 128 * the sum of the weights of an output, of an input. */
 typedef struct {
-    bp_packed packed;
+    bp_packed part[2];
+    int64_t parts;
     const int32_t *out_sums, *in_sums;
 } bp_matrix;
 
@@ -92,7 +94,9 @@ typedef struct {
 
 typedef struct {
     bp_program generator, sensing;
-    const int32_t *image_order; /* sensing input e is generator output image_order[e]; NULL: e */
+    /* Element i as it lies here is element order[i] as the caller has it, or i if NULL. */
+    const int32_t *latent_order, *drawn_order, *image_order, *measurement_order;
+    const int32_t *hand_over; /* sensing input i is generator output hand_over[i]; NULL: i */
     double latent_step, image_step, measurement_step, gradient_scale;
     int32_t latent_limit, image_limit, measurement_limit, unused;
 } bp_integer_plan;

@@ -29,8 +29,9 @@ typedef struct {
     int8_t *patches;
     int32_t *products;
     void *scratch;
-    int64_t *wide;    /* one row */
-    int32_t *further; /* one row of cotangents before it is merged */
+    int64_t *wide;      /* one row */
+    int32_t *further;   /* [rows], cotangents before they are merged */
+    int64_t *exponents; /* [rows] */
     bp_state generator, sensing;
     void *memory;
 } bp_space;
