@@ -301,9 +301,39 @@ INLINE void transposed_bits(const bp_product *p, const int bits) {
 FOR_EACH_WIDTH(forward)
 FOR_EACH_WIDTH(transposed)
 
+/* --- requantising: compilers do not vectorise shifts that differ by element -------------------- */
+
+static inline __m512i load_half(__mmask8 kept, const int32_t *at)
+{
+    return _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(kept, at));
+}
+
+static void requantise(const bp_requantiser *q, const int32_t *v, int64_t n, int32_t *out)
+{
+    const __m512i low = _mm512_set1_epi64(q->low), high = _mm512_set1_epi64(q->high);
+    const __m512i one = _mm512_set1_epi64(1);
+    for (int64_t i = 0; i < n; i += 8) {
+        const __mmask8 kept = (__mmask8)(n - i >= 8 ? 0xff : (1 << (n - i)) - 1);
+        const __m512i value = load_half(kept, v + i);
+        const __mmask8 below = _mm512_movepi64_mask(value);
+        const __m512i multiplier =
+            _mm512_mask_blend_epi64(below, load_half(kept, q->positive + i),
+                                    load_half(kept, q->negative + i));
+        const __m512i shift =
+            _mm512_mask_blend_epi64(below, load_half(kept, q->positive_shift + i),
+                                    load_half(kept, q->negative_shift + i));
+        const __m512i half = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
+        const __m512i product = _mm512_add_epi64(_mm512_mul_epi32(value, multiplier), half);
+        const __m512i moved = _mm512_srav_epi64(product, shift);
+        const __m512i clamped = _mm512_min_epi64(_mm512_max_epi64(moved, low), high);
+        _mm256_mask_storeu_epi32(out + i, kept, _mm512_cvtepi64_epi32(clamped));
+    }
+}
+
 void bp_integer_use_avx512vnni(bp_integer_kernels *table)
 {
     use_rows(table);
     table->forward = forward;
     table->transposed = transposed;
+    table->requantise = requantise;
 }

@@ -9,6 +9,8 @@
 #include "integer_packed.h"
 #include "isa.h"
 
+enum { BP_TABLE_BITS = 10 };
+
 /* A value v becomes clamp((v * multiplier + 2^(shift - 1)) >> shift), one pair a channel and sign. */
 typedef struct {
     const int32_t *positive, *positive_shift; /* for v >= 0 */
@@ -57,6 +59,16 @@ typedef struct {
     /* out[i] = (c[i] * slope + half) >> shift; shift 0 to 62. */
     void (*slope)(const int32_t *c, const int32_t *gate, const int32_t *positive,
                   const int32_t *negative, int64_t n, int shift, int32_t *out);
+
+    /* v[i] += q[i] * (q[i] > 0 ? positive[i] : negative[i]). */
+    void (*scale)(const int32_t *q, const int32_t *positive, const int32_t *negative, int64_t n,
+                  int64_t *v);
+    /* out[i] = clamp((v[i] + half) >> shift); shift 1 to 62. */
+    void (*clamp)(const int64_t *v, int64_t n, int shift, int32_t low, int32_t high, int32_t *out);
+
+    /* Linear interpolation of a table of 2^BP_TABLE_BITS + 1 values, of magnitude at most 2^24, at
+     * q in -32768..32767, rounded half up. */
+    void (*look_up)(const int32_t *table, const int32_t *q, int64_t n, int32_t *out);
 } bp_integer_kernels;
 
 /* Each overwrites the entries its instruction set has. */

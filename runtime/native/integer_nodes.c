@@ -3,29 +3,44 @@
 
 #include <string.h>
 
-static int32_t clamp(int64_t value, int32_t low, int32_t high)
-{
-    return value < low ? low : value > high ? high : (int32_t)value;
-}
-
-void bp_elementwise_forward(bp_state *state, const bp_program *program, const bp_node *node,
-                            int64_t rows)
+void bp_elementwise_forward(bp_space *space, bp_state *state, const bp_program *program,
+                            const bp_node *node, int64_t rows)
 {
     const bp_elementwise *e = node->as.elementwise;
     const int64_t size = program->sizes[node->target], stride = state->strides[node->target];
-    for (int64_t r = 0; r < rows; r++) {
-        int32_t *out = state->values[node->target] + r * stride;
-        for (int64_t i = 0; i < size; i++) {
-            const int64_t channel = i % node->period;
-            int64_t v = e->offset[channel];
-            for (int64_t o = 0; o < e->count; o++) {
-                const bp_operand *operand = &e->operands[o];
-                const int32_t q = state->values[operand->source][r * stride + i];
-                v += (int64_t)q * (q > 0 ? operand->positive : operand->negative)[channel];
-            }
-            out[i] = clamp(bp_rounding_shift(v, e->shift), e->low, e->high);
-        }
+    for (int64_t i = 0; i < rows * size; i += node->period) {
+        const int64_t at = i / size * stride + i % size;
+        memcpy(space->wide, e->offset, (size_t)node->period * sizeof *space->wide);
+        for (int64_t o = 0; o < e->count; o++)
+            space->kernels.scale(state->values[e->operands[o].source] + at,
+                                 e->operands[o].positive, e->operands[o].negative, node->period,
+                                 space->wide);
+        space->kernels.clamp(space->wide, node->period, e->shift, e->low, e->high,
+                             state->values[node->target] + at);
     }
+}
+
+/* Multiply a row of cotangents by slopes that depend on the sign of a gate, normalise it if that is
+ * asked for, and give it to a tensor. */
+static void give_scaled(bp_space *space, bp_cotangent *to, const bp_merge *merge, int64_t r,
+                        const int32_t *c, int64_t exponent, const int32_t *gate,
+                        const int32_t *positive, const int32_t *negative, int64_t period,
+                        int64_t size, int normalise)
+{
+    int64_t largest = 0;
+    int shift = 0;
+    if (normalise) {
+        for (int64_t i = 0; i < size; i += period) {
+            const int64_t found =
+                space->kernels.largest(c + i, gate + i, positive, negative, period);
+            largest = found > largest ? found : largest;
+        }
+        shift = bp_normalising_shift(largest, ((int64_t)1 << BP_COTANGENT_BITS) - 1);
+    }
+    int32_t *row = merge->present ? space->further : to->mantissa + r * to->stride;
+    for (int64_t i = 0; i < size; i += period)
+        space->kernels.slope(c + i, gate + i, positive, negative, period, shift, row + i);
+    bp_give(to, merge, r, row, size, exponent + shift);
 }
 
 void bp_elementwise_adjoint(bp_space *space, bp_state *state, const bp_program *program,
@@ -34,19 +49,17 @@ void bp_elementwise_adjoint(bp_space *space, bp_state *state, const bp_program *
     const bp_elementwise *e = node->as.elementwise;
     const int64_t size = program->sizes[node->target], stride = state->strides[node->target];
     const bp_cotangent *given = &state->cotangents[node->target];
-    for (int64_t o = 0; o < e->count; o++) {
-        const bp_operand *operand = &e->operands[o];
-        for (int64_t r = 0; r < rows; r++) {
-            const int32_t *out = state->values[node->target] + r * stride;
-            const int32_t *q = state->values[operand->source] + r * stride;
-            const int32_t *c = given->mantissa + r * given->stride;
-            for (int64_t i = 0; i < size; i++) {
-                const int32_t *slope = q[i] > 0 ? operand->slope_positive : operand->slope_negative;
-                const int open = out[i] > e->gate[0] && out[i] < e->gate[1];
-                space->wide[i] = open ? (int64_t)c[i] * slope[i % node->period] : 0;
-            }
-            bp_give_wide(space, &state->cotangents[operand->source], &operand->merge, r,
-                         space->wide, size, given->exponent[r], operand->normalise);
+    for (int64_t r = 0; r < rows; r++) {
+        const int32_t *out = state->values[node->target] + r * stride;
+        int32_t *c = given->mantissa + r * given->stride;
+        for (int64_t i = 0; i < size; i++)
+            c[i] = out[i] > e->gate[0] && out[i] < e->gate[1] ? c[i] : 0;
+        for (int64_t o = 0; o < e->count; o++) {
+            const bp_operand *operand = &e->operands[o];
+            give_scaled(space, &state->cotangents[operand->source], &operand->merge, r, c,
+                        given->exponent[r], state->values[operand->source] + r * stride,
+                        operand->slope_positive, operand->slope_negative, node->period, size,
+                        operand->normalise);
         }
     }
 }
@@ -98,26 +111,14 @@ void bp_gather_adjoint(bp_space *space, bp_state *state, const bp_program *progr
     }
 }
 
-/* Linear interpolation at q in -32768..32767, rounded half up. */
-static int32_t look_up(const int32_t *table, int32_t q)
+void bp_table_forward(bp_space *space, bp_state *state, const bp_program *program,
+                      const bp_node *node, int64_t rows)
 {
-    const int bits = 16 - BP_TABLE_BITS;
-    const int32_t place = (q + 32768) >> bits, fraction = (q + 32768) & ((1 << bits) - 1);
-    const int64_t left = table[place], right = table[place + 1];
-    return (int32_t)((left * ((1 << bits) - fraction) + right * fraction + (1 << (bits - 1))) >>
-                     bits);
-}
-
-void bp_table_forward(bp_state *state, const bp_program *program, const bp_node *node,
-                      int64_t rows)
-{
-    const int64_t size = program->sizes[node->target];
-    for (int64_t r = 0; r < rows; r++) {
-        const int32_t *q = state->values[node->source] + r * state->strides[node->source];
-        int32_t *out = state->values[node->target] + r * state->strides[node->target];
-        for (int64_t i = 0; i < size; i++)
-            out[i] = look_up(node->as.table->values, q[i]);
-    }
+    for (int64_t r = 0; r < rows; r++)
+        space->kernels.look_up(node->as.table->values,
+                               state->values[node->source] + r * state->strides[node->source],
+                               program->sizes[node->target],
+                               state->values[node->target] + r * state->strides[node->target]);
 }
 
 void bp_table_adjoint(bp_space *space, bp_state *state, const bp_program *program,
@@ -126,12 +127,12 @@ void bp_table_adjoint(bp_space *space, bp_state *state, const bp_program *progra
     const bp_table *table = node->as.table;
     const int64_t size = program->sizes[node->target];
     const bp_cotangent *given = &state->cotangents[node->target];
+    int32_t *slopes = (int32_t *)(void *)space->wide;
     for (int64_t r = 0; r < rows; r++) {
         const int32_t *q = state->values[node->source] + r * state->strides[node->source];
-        const int32_t *c = given->mantissa + r * given->stride;
-        for (int64_t i = 0; i < size; i++)
-            space->wide[i] = (int64_t)c[i] * look_up(table->slopes, q[i]);
-        bp_give_wide(space, &state->cotangents[node->source], &table->merge, r, space->wide, size,
-                     given->exponent[r], 1);
+        space->kernels.look_up(table->slopes, q, size, slopes);
+        give_scaled(space, &state->cotangents[node->source], &table->merge, r,
+                    given->mantissa + r * given->stride, given->exponent[r], q, slopes, slopes,
+                    size, size, 1);
     }
 }

@@ -30,16 +30,16 @@ void bp_linear_forward(bp_space *space, bp_state *state, const bp_program *progr
                        int64_t rows);
 void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_program *program, int64_t node,
                        int64_t rows);
-void bp_elementwise_forward(bp_state *state, const bp_program *program, const bp_node *node,
-                            int64_t rows);
+void bp_elementwise_forward(bp_space *space, bp_state *state, const bp_program *program,
+                            const bp_node *node, int64_t rows);
 void bp_elementwise_adjoint(bp_space *space, bp_state *state, const bp_program *program,
                             const bp_node *node, int64_t rows);
 void bp_gather_forward(bp_space *space, bp_state *state, const bp_program *program,
                        const bp_node *node, int64_t rows);
 void bp_gather_adjoint(bp_space *space, bp_state *state, const bp_program *program,
                        const bp_node *node, int64_t rows);
-void bp_table_forward(bp_state *state, const bp_program *program, const bp_node *node,
-                      int64_t rows);
+void bp_table_forward(bp_space *space, bp_state *state, const bp_program *program,
+                      const bp_node *node, int64_t rows);
 void bp_table_adjoint(bp_space *space, bp_state *state, const bp_program *program,
                       const bp_node *node, int64_t rows);
 

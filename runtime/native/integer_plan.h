@@ -10,7 +10,7 @@
 #include "integer_kernels.h"
 
 enum { BP_DENSE, BP_CONV, BP_CONV_TRANSPOSE, BP_ELEMENTWISE, BP_GATHER, BP_TABLE };
-enum { BP_TABLE_BITS = 10, BP_COTANGENT_BITS = 29 };
+enum { BP_COTANGENT_BITS = 29 };
 
 /* How a further cotangent joins the one its tensor has; present = 0: it is the first. */
 typedef struct {

@@ -11,13 +11,13 @@ void bp_program_forward(bp_space *space, bp_state *state, const bp_program *prog
         const bp_node *node = &program->nodes[n];
         switch (node->kind) {
         case BP_ELEMENTWISE:
-            bp_elementwise_forward(state, program, node, rows);
+            bp_elementwise_forward(space, state, program, node, rows);
             break;
         case BP_GATHER:
             bp_gather_forward(space, state, program, node, rows);
             break;
         case BP_TABLE:
-            bp_table_forward(state, program, node, rows);
+            bp_table_forward(space, state, program, node, rows);
             break;
         default:
             bp_linear_forward(space, state, program, n, rows);
@@ -139,8 +139,11 @@ void bp_gradient(const bp_integer_plan *plan, bp_space *space, int64_t rows, flo
     const int64_t k = plan->generator.sizes[plan->generator.source];
     for (int64_t r = 0; r < rows; r++) {
         const int32_t *row = latent->mantissa + r * latent->stride;
+        /* 2^exponent in two factors: each is a normal number, and only the last product rounds. */
+        const int exponent = (int)latent->exponent[r], part = exponent / 2;
+        const double first = ldexp(1.0, part), second = ldexp(1.0, exponent - part);
         for (int64_t i = 0; i < k; i++)
             gradient[r * k + at(plan->latent_order, i)] =
-                (float)(ldexp((double)row[i], (int)latent->exponent[r]) * plan->gradient_scale);
+                (float)((double)row[i] * first * second * plan->gradient_scale);
     }
 }

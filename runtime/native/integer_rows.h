@@ -52,16 +52,19 @@ static void requantise_row(const bp_requantiser *r, const int32_t *restrict v, i
                            int32_t *restrict out)
 {
     const int32_t *restrict positive = r->positive, *restrict negative = r->negative;
-    const int32_t *restrict up = r->positive_shift, *restrict down = r->negative_shift;
+    const int32_t *restrict positive_shift = r->positive_shift;
+    const int32_t *restrict negative_shift = r->negative_shift;
     const int64_t low = r->low, high = r->high;
     for (int64_t i = 0; i < n; i++) {
-        const int32_t multiplier = v[i] < 0 ? negative[i] : positive[i];
-        const int64_t shift = v[i] < 0 ? down[i] : up[i];
+        /* Both sides are read whatever the sign: a choice among values becomes a blend. */
+        const int32_t up = positive[i], down = negative[i];
+        const int32_t up_shift = positive_shift[i], down_shift = negative_shift[i];
+        const int64_t multiplier = v[i] < 0 ? down : up;
+        const int64_t shift = v[i] < 0 ? down_shift : up_shift;
         const int64_t half = (int64_t)1 << (shift - 1);
-        int64_t moved = ((int64_t)v[i] * multiplier + half) >> shift;
-        moved = moved < low ? low : moved;
-        moved = moved > high ? high : moved;
-        out[i] = (int32_t)moved;
+        const int64_t moved = (v[i] * multiplier + half) >> shift;
+        const int64_t raised = moved < low ? low : moved;
+        out[i] = (int32_t)(raised > high ? high : raised);
     }
 }
 
@@ -71,7 +74,8 @@ static int64_t largest_row(const int32_t *restrict c, const int32_t *restrict ga
 {
     int64_t largest = 0;
     for (int64_t i = 0; i < n; i++) {
-        const int64_t value = (int64_t)c[i] * (gate[i] > 0 ? positive[i] : negative[i]);
+        const int32_t up = positive[i], down = negative[i];
+        const int64_t value = (int64_t)c[i] * (gate[i] > 0 ? up : down);
         const int64_t magnitude = value < 0 ? -value : value;
         largest = magnitude > largest ? magnitude : largest;
     }
@@ -84,8 +88,39 @@ static void slope_row(const int32_t *restrict c, const int32_t *restrict gate,
 {
     const int64_t half = ((int64_t)1 << shift) >> 1;
     for (int64_t i = 0; i < n; i++) {
-        const int64_t value = (int64_t)c[i] * (gate[i] > 0 ? positive[i] : negative[i]);
+        const int32_t up = positive[i], down = negative[i];
+        const int64_t value = (int64_t)c[i] * (gate[i] > 0 ? up : down);
         out[i] = (int32_t)((value + half) >> shift);
+    }
+}
+
+static void scale_row(const int32_t *restrict q, const int32_t *restrict positive,
+                      const int32_t *restrict negative, int64_t n, int64_t *restrict v)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t up = positive[i], down = negative[i];
+        v[i] += (int64_t)q[i] * (q[i] > 0 ? up : down);
+    }
+}
+
+static void clamp_row(const int64_t *restrict v, int64_t n, int shift, int32_t low, int32_t high,
+                      int32_t *restrict out)
+{
+    const int64_t half = (int64_t)1 << (shift - 1);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t moved = (v[i] + half) >> shift;
+        const int64_t raised = moved < low ? low : moved;
+        out[i] = (int32_t)(raised > high ? high : raised);
+    }
+}
+
+static void look_up_row(const int32_t *restrict table, const int32_t *restrict q, int64_t n,
+                        int32_t *restrict out)
+{
+    enum { BITS = 16 - BP_TABLE_BITS, SPAN = 1 << BITS };
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t from = q[i] + 32768, place = from >> BITS, fraction = from & (SPAN - 1);
+        out[i] = (table[place] * (SPAN - fraction) + table[place + 1] * fraction + SPAN / 2) >> BITS;
     }
 }
 
@@ -98,6 +133,9 @@ static void use_rows(bp_integer_kernels *table)
     table->requantise = requantise_row;
     table->largest = largest_row;
     table->slope = slope_row;
+    table->scale = scale_row;
+    table->clamp = clamp_row;
+    table->look_up = look_up_row;
 }
 
 #endif

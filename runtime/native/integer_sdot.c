@@ -13,4 +13,5 @@ void bp_integer_use_sdot(bp_integer_kernels *table)
     use_rows(table);
     table->forward = forward;
     table->transposed = transposed;
+    table->requantise = requantise;
 }
