@@ -1,6 +1,6 @@
 """The engine interface: an arithmetic in which G, A and the gradient are worked out."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -30,4 +30,33 @@ class Engine(Protocol):
 
     def value_and_grad(self, z: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return f(z), [B], and its gradient with respect to z, [B,k]."""
+        ...
+
+
+@runtime_checkable
+class ProximalEngine(Engine, Protocol):
+    """An engine that runs the whole proximal loop by itself, with nothing of Python in it."""
+
+    def proximal(
+        self,
+        z0: NDArray[Any],
+        y: NDArray[Any],
+        step_size: float,
+        steps: int,
+        sparsity: int | None,
+        tolerance: float,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Do, bit for bit, what the proximal solver does with a fixed step.
+
+        Args:
+            z0: Start latents [B,k].
+            y: Measurements [B,m].
+            step_size: beta.
+            steps: T, at least 1.
+            sparsity: s of P_s, or None for dense latents.
+            tolerance: See ``ProximalOptions``.
+
+        Returns:
+            z_T [B,k] and f along the way, [steps + 1, B].
+        """
         ...

@@ -1,0 +1,151 @@
+"""The float engine on native kernels: C on packed weights, the proximal loop inside."""
+
+import ctypes
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.kernels.float_program import compile_programs
+from bitprior_runtime.kernels.library import (
+    check,
+    choose_kernel,
+    choose_threads,
+    kernel_name,
+    library,
+)
+from bitprior_runtime.kernels.pool import Pool
+from bitprior_runtime.kernels.structures import ProximalStruct
+from bitprior_runtime.program import Program
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float32]
+
+
+class NativeFloatEngine:
+    """Float arithmetic in C; equal to :class:`FloatEngine` up to rounding.
+
+    Weights stay in memory at their bit width, one copy for both directions. A row's result depends
+    neither on the batch it is in nor on the number of threads.
+
+    Args:
+        generator: Program z -> x.
+        sensing: Program x -> y.
+        instructions: ``scalar``, ``avx2``, ``avx512vnni``, ``neon`` or ``sdot``; None: as
+            BITPRIOR_KERNEL says, or the widest this CPU can run.
+        threads: Threads that share a batch; None: as BITPRIOR_THREADS says, or 1.
+
+    Attributes:
+        instructions: The ones in use.
+        threads: The number in use.
+
+    Raises:
+        NativeError: There is no native library, or memory ran out.
+        UsageError: Instructions this CPU lacks, or a wrong number of threads.
+        ProgramError: A program is malformed.
+        UnsupportedOpError: A program has an op that the native kernels lack.
+    """
+
+    name = "float"
+    kernel = "native"
+
+    def __init__(
+        self,
+        generator: Program,
+        sensing: Program,
+        instructions: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        isa = choose_kernel(instructions)
+        self.instructions = kernel_name(isa)
+        self.threads = choose_threads(threads)
+        self._native = library()
+        self._compiled = compile_programs(generator, sensing)
+        self._pool = Pool(self.threads)
+        self._handle = ctypes.c_void_p()
+        status = self._native.bp_float_engine_create(
+            ctypes.byref(self._compiled.struct), isa, self._pool.handle, ctypes.byref(self._handle)
+        )
+        check(status, "a native float engine")
+        destroy = self._native.bp_float_engine_destroy
+        weakref.finalize(self, destroy, self._handle).atexit = False
+        # The workspaces serve one call at a time; C runs without the interpreter's lock.
+        self._lock = threading.Lock()
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Bytes of the workspaces of all threads; the weights are not in them."""
+        size = self._native.bp_float_engine_bytes
+        size.restype = ctypes.c_int64
+        return int(size(self._handle))
+
+    def generate(self, z: Array) -> FloatArray:
+        """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
+        latents = _dense(z)
+        image = np.empty((len(latents), *self._compiled.image), np.float32)
+        self._run("bp_float_generate", latents, image)
+        return image
+
+    def sense(self, x: Array) -> FloatArray:
+        """Return A(x): measurements [B,m] from images [B,C,H,W] in [0,1]."""
+        images = _dense(x)
+        measured = np.empty((len(images), self._compiled.measurements), np.float32)
+        self._run("bp_float_sense", images, measured)
+        return measured
+
+    def loss(self, z: Array, y: Array) -> FloatArray:
+        """Return f(z) = ||y - A(G(z))||^2 per row, [B]."""
+        latents = _dense(z)
+        loss = np.empty(len(latents), np.float32)
+        self._run("bp_float_gradient", latents, _dense(y), loss, None)
+        return loss
+
+    def value_and_grad(self, z: Array, y: Array) -> tuple[FloatArray, FloatArray]:
+        """Return f(z), [B], and its gradient with respect to z, [B,k]."""
+        latents = _dense(z)
+        loss, gradient = np.empty(len(latents), np.float32), np.empty_like(latents)
+        self._run("bp_float_gradient", latents, _dense(y), loss, gradient)
+        return loss, gradient
+
+    def proximal(
+        self,
+        z0: Array,
+        y: Array,
+        step_size: float,
+        steps: int,
+        sparsity: int | None,
+        tolerance: float,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Run the proximal solver with a fixed step in C; see ``ProximalEngine``.
+
+        Returns:
+            z_T [B,k] and f along the way [steps + 1, B].
+        """
+        z = np.array(z0, dtype=np.float32, order="C")
+        history = np.empty((steps + 1, len(z)), np.float32)
+        options = ProximalStruct(steps, step_size, -1 if sparsity is None else sparsity, tolerance)
+        measured = _dense(y)
+        with self._lock:
+            status = self._native.bp_float_proximal(
+                self._handle,
+                ctypes.byref(options),
+                ctypes.c_int64(len(z)),
+                *map(_pointer, (measured, z, history)),
+            )
+        check(status, "the proximal loop")
+        return z, history
+
+    def _run(self, function: str, first: FloatArray, *others: FloatArray | None) -> None:
+        call = getattr(self._native, function)
+        with self._lock:
+            call(self._handle, ctypes.c_int64(len(first)), *map(_pointer, (first, *others)))
+
+
+def _dense(values: Array) -> FloatArray:
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _pointer(array: FloatArray | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if array is None else array.ctypes.data)

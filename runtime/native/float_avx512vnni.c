@@ -1,0 +1,10 @@
+/* Float kernels: the shared sources, compiled for the vectors of vector_avx512.h. */
+#include "vector_avx512.h"
+
+#include "float_activations.h"
+#include "float_convolution.h"
+
+void bp_float_use_avx512vnni(bp_float_kernels *table)
+{
+    *table = (bp_float_kernels){forward, adjoint, correlate, scatter, dot, apply, chain};
+}

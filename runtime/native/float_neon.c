@@ -1,0 +1,10 @@
+/* Float kernels: the shared sources, compiled for the vectors of vector_neon.h. */
+#include "vector_neon.h"
+
+#include "float_activations.h"
+#include "float_convolution.h"
+
+void bp_float_use_neon(bp_float_kernels *table)
+{
+    *table = (bp_float_kernels){forward, adjoint, correlate, scatter, dot, apply, chain};
+}

@@ -1,0 +1,279 @@
+#include "float_program.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* One node at work on the rows of a workspace. */
+typedef struct {
+    const bp_program *program;
+    const bp_float_kernels *kernels;
+    const bp_workspace *work;
+    const bp_node *node;
+} step;
+
+float *bp_at(const bp_program *program, const bp_workspace *work, int32_t value)
+{
+    return work->values + work->rows * program->values[value].offset;
+}
+
+float *bp_cotangent_at(const bp_program *program, const bp_workspace *work, int32_t value)
+{
+    return work->values + work->rows * program->values[value].cotangent;
+}
+
+static int64_t size_of(const step *s, int32_t value)
+{
+    return s->program->values[value].size;
+}
+
+static float *row_of(const step *s, int32_t value, int64_t row)
+{
+    return bp_at(s->program, s->work, value) + row * bp_stride(&s->program->values[value]);
+}
+
+static float *cotangent_of(const step *s, int32_t value, int64_t row)
+{
+    return bp_cotangent_at(s->program, s->work, value) + row * bp_stride(&s->program->values[value]);
+}
+
+/* y = y * scale + bias by channel, each `size` positions long. */
+static void rescale(const float *scale, const float *bias, int64_t channels, int64_t size, float *y)
+{
+    for (int64_t channel = 0; channel < channels; channel++) {
+        float *at = y + channel * size;
+        if (scale)
+            for (int64_t i = 0; i < size; i++)
+                at[i] *= scale[channel];
+        if (bias)
+            for (int64_t i = 0; i < size; i++)
+                at[i] += bias[channel];
+    }
+}
+
+/* The same where a channel is one value. */
+static void rescale_vector(const float *scale, const float *bias, int64_t size, float *y)
+{
+    if (scale)
+        for (int64_t i = 0; i < size; i++)
+            y[i] *= scale[i];
+    if (bias)
+        for (int64_t i = 0; i < size; i++)
+            y[i] += bias[i];
+}
+
+/* Rows of x are `count` vectors each; if that is one, all rows go through the matrix together. */
+static void linear_forward(const step *s)
+{
+    const bp_node *node = s->node;
+    const bp_weight *weight = &node->weight;
+    int64_t together = node->count == 1 ? s->work->rows : node->count;
+    for (int64_t row = 0; row < s->work->rows; row += node->count == 1 ? together : 1) {
+        const float *x = row_of(s, node->inputs[0], row);
+        float *y = row_of(s, node->output, row);
+        int64_t x_stride = weight->columns, y_stride = weight->rows;
+        if (node->count == 1) {
+            x_stride = bp_stride(&s->program->values[node->inputs[0]]);
+            y_stride = bp_stride(&s->program->values[node->output]);
+        }
+        s->kernels->forward(weight, x, x_stride, together, y, y_stride);
+        for (int64_t r = 0; r < together; r++)
+            rescale_vector(node->scale, node->bias, weight->rows, y + r * y_stride);
+    }
+}
+
+/* Cotangents of the output are used up. `to` gives where a row's result goes. */
+static void linear_adjoint(const step *s, float *to, int64_t to_stride)
+{
+    const bp_node *node = s->node;
+    const bp_weight *weight = &node->weight;
+    int64_t together = node->count == 1 ? s->work->rows : node->count;
+    for (int64_t row = 0; row < s->work->rows; row += node->count == 1 ? together : 1) {
+        float *c = cotangent_of(s, node->output, row);
+        int64_t c_stride = weight->rows, g_stride = weight->columns;
+        if (node->count == 1) {
+            c_stride = bp_stride(&s->program->values[node->output]);
+            g_stride = to_stride;
+        }
+        for (int64_t r = 0; r < together; r++)
+            rescale_vector(node->scale, NULL, weight->rows, c + r * c_stride);
+        s->kernels->adjoint(weight, c, c_stride, together, to + row * to_stride, g_stride);
+    }
+}
+
+static void convolution_forward(const step *s)
+{
+    const bp_node *node = s->node;
+    const bp_geometry *g = &node->geometry;
+    for (int64_t row = 0; row < s->work->rows; row++) {
+        const float *x = row_of(s, node->inputs[0], row);
+        float *y = row_of(s, node->output, row);
+        if (node->op == BP_CONV) {
+            s->kernels->correlate(&node->weight, g, x, y, s->work->scratch);
+            rescale(node->scale, node->bias, g->outputs, g->rows * g->columns, y);
+        } else {
+            s->kernels->scatter(&node->weight, g, x, y, s->work->scratch);
+            rescale(node->scale, node->bias, g->channels, g->height * g->width, y);
+        }
+    }
+}
+
+static void convolution_adjoint(const step *s, float *to, int64_t to_stride)
+{
+    const bp_node *node = s->node;
+    const bp_geometry *g = &node->geometry;
+    for (int64_t row = 0; row < s->work->rows; row++) {
+        float *c = cotangent_of(s, node->output, row);
+        if (node->op == BP_CONV) {
+            rescale(node->scale, NULL, g->outputs, g->rows * g->columns, c);
+            s->kernels->scatter(&node->weight, g, c, to + row * to_stride, s->work->scratch);
+        } else {
+            rescale(node->scale, NULL, g->channels, g->height * g->width, c);
+            s->kernels->correlate(&node->weight, g, c, to + row * to_stride, s->work->scratch);
+        }
+    }
+}
+
+static void affine_forward(const bp_node *node, int64_t size, const float *x, float *y)
+{
+    for (int64_t i = 0; i < size; i++)
+        y[i] = node->factor ? x[i] * node->factor[i] : x[i];
+    if (node->term)
+        for (int64_t i = 0; i < size; i++)
+            y[i] += node->term[i];
+}
+
+static void pair_forward(int32_t op, int64_t size, const float *a, const float *b, float *y)
+{
+    if (op == BP_ADD)
+        for (int64_t i = 0; i < size; i++)
+            y[i] = a[i] + b[i];
+    else if (op == BP_SUB)
+        for (int64_t i = 0; i < size; i++)
+            y[i] = a[i] - b[i];
+    else
+        for (int64_t i = 0; i < size; i++)
+            y[i] = a[i] * b[i];
+}
+
+static void move_forward(const bp_node *node, int64_t size, const float *x, float *y)
+{
+    if (node->first) {
+        if (node->term)
+            memcpy(y, node->term, (size_t)size * sizeof *y);
+        else
+            memset(y, 0, (size_t)size * sizeof *y);
+    }
+    for (int64_t i = 0; i < node->count; i++)
+        y[node->target[i]] += node->factor ? x[node->source[i]] * node->factor[i]
+                                           : x[node->source[i]];
+}
+
+static void elementwise_forward(const step *s)
+{
+    const bp_node *node = s->node;
+    int64_t size = size_of(s, node->output);
+    for (int64_t row = 0; row < s->work->rows; row++) {
+        const float *x = row_of(s, node->inputs[0], row);
+        float *y = row_of(s, node->output, row);
+        if (node->op == BP_APPLY)
+            memcpy(y, x, (size_t)size * sizeof *y);
+        else if (node->op == BP_AFFINE)
+            affine_forward(node, size, x, y);
+        else if (node->op == BP_MOVE)
+            move_forward(node, size, x, y);
+        else
+            pair_forward(node->op, size, x, row_of(s, node->inputs[1], row), y);
+    }
+}
+
+/* The term that input `index` gets from the output's cotangent c, of one row. */
+static void elementwise_term(const step *s, int64_t row, int index, const float *c, float *to)
+{
+    const bp_node *node = s->node;
+    int64_t size = size_of(s, node->inputs[index]);
+    if (node->op == BP_MOVE) {
+        memset(to, 0, (size_t)size * sizeof *to);
+        for (int64_t i = 0; i < node->count; i++)
+            to[node->source[i]] += node->factor ? c[node->target[i]] * node->factor[i]
+                                                : c[node->target[i]];
+        return;
+    }
+    const float *factor = node->op == BP_AFFINE ? node->factor
+                          : node->op == BP_MUL  ? row_of(s, node->inputs[1 - index], row)
+                                                : NULL;
+    float sign = node->op == BP_SUB && index == 1 ? -1.0f : 1.0f;
+    for (int64_t i = 0; i < size; i++)
+        to[i] = factor ? c[i] * factor[i] : c[i] * sign;
+}
+
+static int is_linear(const bp_node *node)
+{
+    return node->op == BP_LINEAR || node->op == BP_CONV || node->op == BP_CONV_TRANSPOSE;
+}
+
+void bp_program_forward(const bp_program *program, const bp_float_kernels *kernels,
+                        const bp_workspace *work, int64_t from, int64_t to)
+{
+    for (int64_t i = from; i < to; i++) {
+        const bp_node *node = &program->nodes[i];
+        const step s = {program, kernels, work, node};
+        if (node->op == BP_LINEAR)
+            linear_forward(&s);
+        else if (is_linear(node))
+            convolution_forward(&s);
+        else
+            elementwise_forward(&s);
+        if (node->function == BP_NONE)
+            continue;
+        for (int64_t row = 0; row < work->rows; row++)
+            kernels->apply((bp_function)node->function, node->alpha, node->beta,
+                           row_of(&s, node->output, row), size_of(&s, node->output));
+    }
+}
+
+static void add_rows(const step *s, int32_t value, const float *from)
+{
+    for (int64_t row = 0; row < s->work->rows; row++) {
+        float *to = cotangent_of(s, value, row);
+        const float *term = from + row * bp_stride(&s->program->values[value]);
+        for (int64_t i = 0; i < size_of(s, value); i++)
+            to[i] += term[i];
+    }
+}
+
+/* Pass the output's cotangent on to one input. A term that is to be added goes through `spare`. */
+static void node_adjoint(const step *s, int index, float *spare)
+{
+    const bp_node *node = s->node;
+    int32_t input = node->inputs[index];
+    int64_t stride = bp_stride(&s->program->values[input]);
+    float *to = node->add[index] ? spare : bp_cotangent_at(s->program, s->work, input);
+    if (node->op == BP_LINEAR)
+        linear_adjoint(s, to, stride);
+    else if (is_linear(node))
+        convolution_adjoint(s, to, stride);
+    else
+        for (int64_t row = 0; row < s->work->rows; row++)
+            elementwise_term(s, row, index, cotangent_of(s, node->output, row), to + row * stride);
+    if (node->add[index])
+        add_rows(s, input, spare);
+}
+
+void bp_program_adjoint(const bp_program *program, const bp_float_kernels *kernels,
+                        const bp_workspace *work)
+{
+    float *spare = work->values + work->rows * program->spare;
+    for (int64_t i = program->count - 1; i >= 0; i--) {
+        const bp_node *node = &program->nodes[i];
+        const step s = {program, kernels, work, node};
+        if (node->function != BP_NONE)
+            for (int64_t row = 0; row < work->rows; row++)
+                kernels->chain((bp_function)node->function, node->alpha, node->beta,
+                               node->op == BP_APPLY ? row_of(&s, node->inputs[0], row) : NULL,
+                               row_of(&s, node->output, row), cotangent_of(&s, node->output, row),
+                               size_of(&s, node->output));
+        node_adjoint(&s, 0, spare);
+        if (node->op == BP_ADD || node->op == BP_SUB || node->op == BP_MUL)
+            node_adjoint(&s, 1, spare);
+    }
+}
