@@ -28,6 +28,8 @@ PERCENTILE = 99.99
 _SHARES = tuple(share / 40 for share in range(10, 41))
 # After so many steps of a recovery its latents are taken.
 _STOPS = (0, 1, 3, 10, 25)
+# Values that "mse" looks at, spread evenly over all it could.
+_LOOKED_AT = 1 << 18
 # A range of a tensor that is always 0.
 _LEAST = 1e-6
 _SEED = 1
@@ -58,12 +60,21 @@ def recovery_latents(
     return np.concatenate(met)
 
 
+def calibrate_on_recoveries(
+    generator: Program, sensing: Program, images: NDArray[np.float32], solver: SolverDefaults
+) -> Calibration:
+    """Choose ranges from real images and the latents met on the way of their recoveries."""
+    return calibrate(
+        generator, sensing, images, recovery_latents(generator, sensing, images, solver)
+    )
+
+
 def calibrate(
     generator: Program,
     sensing: Program,
     images: NDArray[np.float32],
     latents: NDArray[np.float32],
-    method: Method = "percentile",
+    method: Method = "mse",
     activation_bits: ActivationBits = 8,
 ) -> Calibration:
     """Choose a range for every activation of both programs.
@@ -117,8 +128,9 @@ def _percentile(magnitudes: Array, levels: int) -> float:
 
 def _least_squares(magnitudes: Array, levels: int) -> float:
     largest = float(magnitudes.max())
+    some = magnitudes.reshape(-1)[:: -(-magnitudes.size // _LOOKED_AT)]
     tried: Sequence[float] = [share * largest for share in _SHARES]
-    return min(tried, key=lambda absmax: _squared_error(magnitudes, absmax / levels, levels))
+    return min(tried, key=lambda absmax: _squared_error(some, absmax / levels, levels))
 
 
 def _squared_error(magnitudes: Array, step: float, levels: int) -> float:

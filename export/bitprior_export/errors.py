@@ -17,6 +17,34 @@ class MalformedOnnxError(QonnxError):
     """The file is not ONNX, is cut short, or breaks ONNX's own rules."""
 
 
+class TensorDataError(MalformedOnnxError):
+    """A tensor's sizes are negative or beyond all measure, or its values do not fill them."""
+
+
+class CyclicGraphError(MalformedOnnxError):
+    """A node waits for its own output."""
+
+
+class DuplicateNameError(MalformedOnnxError):
+    """Two tensors of the graph have one name."""
+
+
+class TensorTypeError(QonnxError):
+    """A tensor holds text or complex numbers, which no network computes with."""
+
+
+class SubgraphError(QonnxError):
+    """A node holds a graph of its own: If, Loop, Scan."""
+
+
+class LocalFunctionError(QonnxError):
+    """The file defines functions, which could unfold without end."""
+
+
+class SparseTensorError(QonnxError):
+    """A tensor is stored sparse."""
+
+
 class ExternalDataError(QonnxError):
     """Tensors lie outside the file."""
 

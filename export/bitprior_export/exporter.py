@@ -1,29 +1,30 @@
-"""From a finished training run to a verified bundle; needs no torch."""
+"""From networks to a verified bundle; needs no torch."""
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from bitprior_export.bundle import write_bundle
-from bitprior_export.errors import RunRecordError
+from bitprior_export.calibration import calibrate_on_recoveries
+from bitprior_export.foreign import ForeignOptions, foreign_source
 from bitprior_export.golden import Golden, make_golden
 from bitprior_export.manifest import make_manifest
 from bitprior_export.program_check import check_gradient, check_program
 from bitprior_export.qonnx.comparison import CheckReport
-from bitprior_export.qonnx.document import open_onnx
-from bitprior_export.qonnx.reader import Translation, translate
 from bitprior_export.result import ExportResult
-from bitprior_export.training_run import GENERATOR, SENSING, TrainingRun, read_run
-from bitprior_runtime.bundle import Bundle, SolverDefaults
+from bitprior_export.run_source import source_of_run
+from bitprior_export.source import Source
+from bitprior_export.training_run import read_run
+from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.golden import Check
 from bitprior_runtime.model import load
-from bitprior_runtime.program import Program
-from bitprior_runtime.shapes import infer_shapes
 from bitprior_runtime.summary import summarise
 
 # The gradient is checked entry by entry; a few rows show what is wrong with an adjoint.
@@ -40,32 +41,51 @@ def export_run(run_dir: str | os.PathLike[str], out_path: str | os.PathLike[str]
         out_path: The ``.bitprior`` file to write.
 
     Raises:
-        UnwritableOutputError: ``out_path`` cannot be written; nothing was done.
         MissingFileError: No such run.
         UnfinishedRunError: The run has not written its networks yet.
         RunRecordError: run.json, the images or the networks do not fit each other.
+        And what :func:`export_source` raises.
+    """
+    return export_source(lambda: source_of_run(read_run(run_dir)), out_path)
+
+
+def export_foreign(options: ForeignOptions, out_path: str | os.PathLike[str]) -> ExportResult:
+    """Turn networks that bitprior did not train into a bundle, as :func:`export_run` does.
+
+    Raises:
+        What :func:`bitprior_export.foreign.foreign_source` and :func:`export_source` raise.
+    """
+    return export_source(lambda: foreign_source(options), out_path)
+
+
+def export_source(
+    open_source: Callable[[], Source], out_path: str | os.PathLike[str]
+) -> ExportResult:
+    """Turn a source into a bundle, verified node by node.
+
+    Args:
+        open_source: Returns the source; called once it is known that ``out_path`` can be written.
+        out_path: The ``.bitprior`` file to write; it changes only if all is well.
+
+    Raises:
+        UnwritableOutputError: ``out_path`` cannot be written; nothing was done.
         QonnxError, UnsupportedOpError: A network is not one a program can hold.
         CheckFailedError: The program, its gradient or the written bundle is wrong.
     """
     begin = time.perf_counter()
     out = check_writable(out_path)
-    run = read_run(run_dir)
-    networks = {
-        "generator": translate(open_onnx(run.folder / GENERATOR), "generator", "z", "x"),
-        "sensing": translate(open_onnx(run.folder / SENSING), "sensing", "x", "y"),
-    }
-    generator, sensing = (networks[name].program for name in ("generator", "sensing"))
-    _check_shapes(run, generator, sensing)
-    solver = SolverDefaults(step_size=run.step_size, sparsity=run.sparsity)
-    golden = make_golden(generator, sensing, run.images, solver)
-    reports = _check_nodes(run, networks["generator"], networks["sensing"], golden)
+    source = open_source()
+    generator, sensing = source.generator.program, source.sensing.program
+    golden = make_golden(generator, sensing, source.images, source.solver)
+    reports = _check_nodes(source, golden)
     slope_difference = check_gradient(
         generator,
         sensing,
         golden.cases.latents[:_GRADIENT_ROWS],
         golden.cases.measurements[:_GRADIENT_ROWS],
     )
-    manifest = make_manifest(run, generator, sensing, solver, golden.tolerances)
+    calibration = calibrate_on_recoveries(generator, sensing, source.images, source.solver)
+    manifest = replace(make_manifest(source, golden.tolerances), calibration=calibration)
     checks = _write_verified(out, Bundle(manifest, generator, sensing, golden.cases))
     rows = summarise(generator, sensing)
     return ExportResult(
@@ -83,45 +103,25 @@ def export_run(run_dir: str | os.PathLike[str], out_path: str | os.PathLike[str]
     )
 
 
-def _check_shapes(run: TrainingRun, generator: Program, sensing: Program) -> None:
-    """Check z [k] -> x [C,H,W] -> y [m], as run.json says."""
-    wanted = ((run.latent,), run.geometry, run.geometry, (run.measurements,))
-    found = (
-        *generator.inputs.values(),
-        infer_shapes(generator)[generator.output],
-        *sensing.inputs.values(),
-        infer_shapes(sensing)[sensing.output],
-    )
-    if wanted != found:
-        arrows = "generator {} -> {}, sensing {} -> {}"
-        raise RunRecordError(
-            f"{arrows.format(*wanted)}, as run.json says",
-            arrows.format(*found),
-            "export the files of one and the same run",
-        )
-
-
-def _check_nodes(
-    run: TrainingRun, generator: Translation, sensing: Translation, golden: Golden
-) -> tuple[CheckReport, CheckReport]:
-    engine = FloatEngine(generator.program, sensing.program)
+def _check_nodes(source: Source, golden: Golden) -> tuple[CheckReport, CheckReport]:
+    engine = FloatEngine(source.generator.program, source.sensing.program)
     rng = np.random.default_rng(_SEED)
-    noise = rng.standard_normal((3, run.latent), dtype=np.float32)
+    noise = rng.standard_normal((3, source.latent), dtype=np.float32)
     latents = {
         "golden": golden.cases.latents,
         "random": noise,
-        "zeros": np.zeros((1, run.latent), dtype=np.float32),
+        "zeros": np.zeros((1, source.latent), dtype=np.float32),
         "large": np.float32(_LARGE) * noise,
     }
     images = {
-        "real": run.images[: len(golden.cases.latents)],
+        "real": source.images[: len(golden.cases.latents)],
         "generated": golden.cases.images,
-        "black": np.zeros((1, *run.geometry), dtype=np.float32),
-        "white": np.ones((1, *run.geometry), dtype=np.float32),
+        "black": np.zeros((1, *source.geometry), dtype=np.float32),
+        "white": np.ones((1, *source.geometry), dtype=np.float32),
     }
     return (
-        check_program(engine, "generator", generator, latents),
-        check_program(engine, "sensing", sensing, images),
+        check_program(engine, "generator", source.generator, latents),
+        check_program(engine, "sensing", source.sensing, images),
     )
 
 

@@ -1,11 +1,8 @@
 """What a finished training run leaves for export: read and checked, without torch."""
 
-import io
 import json
 import math
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_export.errors import RunRecordError, UnfinishedRunError
+from bitprior_export.image_files import (
+    BROKEN_ARCHIVE,
+    MAX_ARCHIVE_BYTES,
+    MAX_IMAGES,
+    read_archive,
+)
 from bitprior_runtime.errors import MissingFileError
 from bitprior_runtime.files import read_bytes
 
 RECORD, GENERATOR, SENSING, SAMPLES = "run.json", "generator.onnx", "sensing.onnx", "samples.npz"
 MAX_RECORD_BYTES = 2**20
-MAX_SAMPLES_BYTES = 64 * 2**20
-MAX_SAMPLES = 1024
 MAX_PIXELS = 2**24
-# RuntimeError, too: encrypted files and unknown compression methods.
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,26 +152,15 @@ def _wrong(expected: str, found: str) -> RunRecordError:
 
 
 def _samples(path: Path, geometry: tuple[int, int, int]) -> NDArray[np.float32]:
-    data = read_bytes(path, MAX_SAMPLES_BYTES)
+    data = read_bytes(path, MAX_ARCHIVE_BYTES)
     wanted = f"images float32 [N, {', '.join(map(str, geometry))}] in [0,1] in {path.name}"
     todo = "train again, or restore the file as it was"
     try:
-        images = _load_images(data)
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, *_ZIP_ERRORS) as error:
+        images = read_archive(data)
+    except BROKEN_ARCHIVE as error:
         raise RunRecordError(wanted, f"unreadable: {error}", todo) from error
-    if images.dtype != np.float32 or images.shape[1:] != geometry or len(images) > MAX_SAMPLES:
+    if images.dtype != np.float32 or images.shape[1:] != geometry or len(images) > MAX_IMAGES:
         raise RunRecordError(wanted, f"{images.dtype} of shape {images.shape}", todo)
     if not images.size or not (images.min() >= 0 and images.max() <= 1):  # also refuses NaN
         raise RunRecordError(wanted, "values outside, NaN, or no image", todo)
-    return images
-
-
-def _load_images(data: bytes) -> NDArray[Any]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        size = archive.getinfo("images.npy").file_size
-        if size > MAX_SAMPLES_BYTES:
-            raise ValueError(f"{size} bytes of images")
-        images: NDArray[Any] = np.lib.format.read_array(
-            io.BytesIO(archive.read("images.npy")), allow_pickle=False
-        )
     return images

@@ -77,7 +77,8 @@ struct task {
     void (*run)(const task *, bp_space *, int64_t first, int64_t rows);
     int64_t rows, chunk;
     const float *z, *y, *image;
-    float *drawn, *measured, *loss, *gradient;
+    float *drawn, *measured, *loss, *gradient, *latent;
+    const bp_proximal_options *options;
 };
 
 static void run_chunk(void *context, int64_t index, int thread)
@@ -116,13 +117,22 @@ static int share(task *t)
     return status;
 }
 
+static int64_t latent_size(const bp_integer_plan *plan)
+{
+    return plan->generator.sizes[plan->generator.source];
+}
+
+static int64_t measurement_size(const bp_integer_plan *plan)
+{
+    return plan->sensing.sizes[plan->sensing.target];
+}
+
 static void generate_rows(const task *t, bp_space *space, int64_t first, int64_t rows)
 {
     const bp_integer_plan *plan = t->engine->plan;
     const int32_t target = plan->generator.target;
-    const int64_t k = plan->generator.sizes[plan->generator.source];
     const int64_t size = plan->generator.sizes[target];
-    bp_draw(plan, space, t->z + first * k, rows);
+    bp_draw(plan, space, t->z + first * latent_size(plan), rows);
     for (int64_t r = 0; r < rows; r++)
         bp_dequantise(space->generator.values[target] + r * space->generator.strides[target],
                       plan->drawn_order, size, plan->image_step, t->drawn + (first + r) * size);
@@ -131,29 +141,58 @@ static void generate_rows(const task *t, bp_space *space, int64_t first, int64_t
 static void sense_rows(const task *t, bp_space *space, int64_t first, int64_t rows)
 {
     const bp_integer_plan *plan = t->engine->plan;
-    const bp_program *sensing = &plan->sensing;
+    const bp_integer_program *sensing = &plan->sensing;
     const bp_state *state = &space->sensing;
     const int64_t size = sensing->sizes[sensing->source], m = sensing->sizes[sensing->target];
     for (int64_t r = 0; r < rows; r++)
         bp_quantise(t->image + (first + r) * size, plan->image_order, size, plan->image_step,
                     plan->image_limit,
                     state->values[sensing->source] + r * state->strides[sensing->source]);
-    bp_program_forward(space, &space->sensing, sensing, rows);
+    bp_integer_forward(space, &space->sensing, sensing, rows);
     for (int64_t r = 0; r < rows; r++)
         bp_dequantise(state->values[sensing->target] + r * state->strides[sensing->target],
                       plan->measurement_order, m, plan->measurement_step, t->measured + (first + r) * m);
 }
 
+/* Loss of some rows at z, and its gradient unless that is NULL. */
+static void value(const bp_integer_plan *plan, bp_space *space, const float *z, const float *y,
+                  int64_t rows, float *loss, float *gradient)
+{
+    bp_draw(plan, space, z, rows);
+    bp_measure(plan, space, rows);
+    bp_residual(plan, space, y, rows, loss);
+    if (gradient != NULL)
+        bp_gradient(plan, space, rows, gradient);
+}
+
 static void value_rows(const task *t, bp_space *space, int64_t first, int64_t rows)
 {
     const bp_integer_plan *plan = t->engine->plan;
-    const int64_t k = plan->generator.sizes[plan->generator.source];
-    const int64_t m = plan->sensing.sizes[plan->sensing.target];
-    bp_draw(plan, space, t->z + first * k, rows);
-    bp_measure(plan, space, rows);
-    bp_residual(plan, space, t->y + first * m, rows, t->loss + first);
-    if (t->gradient != NULL)
-        bp_gradient(plan, space, rows, t->gradient + first * k);
+    const int64_t k = latent_size(plan), m = measurement_size(plan);
+    value(plan, space, t->z + first * k, t->y + first * m, rows, t->loss + first,
+          t->gradient == NULL ? NULL : t->gradient + first * k);
+}
+
+typedef struct {
+    const bp_integer_plan *plan;
+    bp_space *space;
+    const float *y;
+    int64_t rows;
+} problem;
+
+static void objective(void *context, const float *z, float *loss, float *gradient)
+{
+    const problem *p = context;
+    value(p->plan, p->space, z, p->y, p->rows, loss, gradient);
+}
+
+static void proximal_rows(const task *t, bp_space *space, int64_t first, int64_t rows)
+{
+    const bp_integer_plan *plan = t->engine->plan;
+    const int64_t k = latent_size(plan);
+    problem p = {plan, space, t->y + first * measurement_size(plan), rows};
+    bp_proximal(t->options, objective, &p, rows, k, t->latent + first * k, t->loss + first,
+                t->rows, space->solver, space->stopped);
 }
 
 int bp_integer_generate(bp_integer_engine *engine, const float *z, int64_t rows, float *image)
@@ -173,5 +212,13 @@ int bp_integer_value_and_grad(bp_integer_engine *engine, const float *z, const f
 {
     task t = {.engine = engine, .run = value_rows, .rows = rows, .z = z, .y = y, .loss = loss,
               .gradient = gradient};
+    return share(&t);
+}
+
+int bp_integer_proximal(bp_integer_engine *engine, const bp_proximal_options *options, float *z,
+                        const float *y, int64_t rows, float *history)
+{
+    task t = {.engine = engine, .run = proximal_rows, .rows = rows, .y = y, .loss = history,
+              .latent = z, .options = options};
     return share(&t);
 }

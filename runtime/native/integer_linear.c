@@ -14,7 +14,7 @@ enum { FILL_LOW = -128, FILL_HIGH = 0 }; /* the bytes of q = 0 in two planes */
 
 typedef struct {
     bp_space *space;
-    const bp_linear *linear;
+    const bp_linear_node *linear;
     int planes;
 } context;
 
@@ -62,7 +62,7 @@ static int64_t round_up(int64_t n, int64_t to)
 }
 
 /* Whether each row is one vector that is multiplied by one matrix. */
-static int is_vector(const bp_geometry *g)
+static int is_vector(const bp_patches *g)
 {
     return g->height * g->width == 1 && g->rows * g->columns == 1 && g->groups == 1 &&
            g->kernel[0] * g->kernel[1] == 1;
@@ -112,7 +112,7 @@ typedef struct {
     int64_t pixel;        /* of the first one; meaningless if count is 0 */
 } run;
 
-static run run_of(const bp_geometry *g, int64_t position, int64_t tap_row)
+static run run_of(const bp_patches *g, int64_t position, int64_t tap_row)
 {
     const int64_t y = position / g->columns * g->strides[0] + tap_row * g->dilations[0] - g->pads[0];
     const int64_t x = position % g->columns * g->strides[1] - g->pads[1];
@@ -130,7 +130,7 @@ static run run_of(const bp_geometry *g, int64_t position, int64_t tap_row)
 }
 
 /* Copy the patch at a position, [tap][channel of the group], from a plane of the image. */
-static void copy_patch(const bp_geometry *g, const int8_t *image, int64_t position, int64_t group,
+static void copy_patch(const bp_patches *g, const int8_t *image, int64_t position, int64_t group,
                        int fill, int8_t *patch)
 {
     const int64_t deep = g->channels / g->groups;
@@ -164,7 +164,7 @@ static void copy_patches(const context *c, const batch *b, int64_t group, int64_
     for (int64_t i = 0; i < b->count; i++) {
         const int8_t *image = c->space->bytes + row_of(b, i) * c->planes * c->space->byte_stride;
         int8_t *patch = c->space->patches + i * c->planes * bytes;
-        const bp_geometry *g = &c->linear->geometry;
+        const bp_patches *g = &c->linear->geometry;
         copy_patch(g, image, place_of(b, i), group, c->planes == 1 ? 0 : FILL_LOW, patch);
         if (c->planes == 2)
             copy_patch(g, image + c->space->byte_stride, place_of(b, i), group, FILL_HIGH,
@@ -176,7 +176,7 @@ static void copy_patches(const context *c, const batch *b, int64_t group, int64_
 static void forward_batch(const context *c, const batch *b, int64_t group, int32_t *v,
                           int64_t stride)
 {
-    const bp_geometry *g = &c->linear->geometry;
+    const bp_patches *g = &c->linear->geometry;
     const bp_matrix *matrix = &c->linear->matrices[group];
     const int64_t outs = g->outs / g->groups, ins = matrix->part[0].ins;
     const int64_t bytes = round_up(ins, 64);
@@ -199,7 +199,7 @@ static void forward_batch(const context *c, const batch *b, int64_t group, int32
 static void add_patch(const context *c, int64_t part, const int32_t *products, int64_t apart,
                       int64_t position, int64_t group, int32_t same, int32_t *v)
 {
-    const bp_geometry *g = &c->linear->geometry;
+    const bp_patches *g = &c->linear->geometry;
     const int64_t deep = g->channels / g->groups;
     const int whole = g->groups == 1 && g->dilations[1] == 1;
     for (int64_t i = 0; i < g->kernel[0]; i++) {
@@ -220,7 +220,7 @@ static void add_patch(const context *c, int64_t part, const int32_t *products, i
 static void transposed_batch(const context *c, const batch *b, int64_t group, int32_t *v,
                              int64_t stride)
 {
-    const bp_geometry *g = &c->linear->geometry;
+    const bp_patches *g = &c->linear->geometry;
     const bp_matrix *matrix = &c->linear->matrices[group];
     const int64_t outs = g->outs / g->groups, bytes = round_up(outs, 64);
     for (int64_t i = 0; i < b->count * c->planes; i++) {
@@ -244,7 +244,7 @@ static void transposed_batch(const context *c, const batch *b, int64_t group, in
 
 static void patches(const context *c, int transposed, int64_t rows, int32_t *v, int64_t stride)
 {
-    const bp_geometry *g = &c->linear->geometry;
+    const bp_patches *g = &c->linear->geometry;
     const int64_t positions = g->rows * g->columns, block = BP_PATCHES / c->planes;
     for (int64_t group = 0; group < g->groups; group++) {
         for (int64_t n = 0; n < rows * positions; n += block) {
@@ -262,11 +262,11 @@ static void apply(const context *c, int transposed, int64_t rows, int32_t *v, in
     (is_vector(&c->linear->geometry) ? vectors : patches)(c, transposed, rows, v, stride);
 }
 
-void bp_linear_forward(bp_space *space, bp_state *state, const bp_program *program, int64_t node,
+void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t node,
                        int64_t rows)
 {
-    const bp_node *at = &program->nodes[node];
-    const bp_linear *linear = at->as.linear;
+    const bp_integer_node *at = &program->nodes[node];
+    const bp_linear_node *linear = at->as.linear;
     const context c = {space, linear, planes_of(linear->input_limit)};
     const int64_t size = program->sizes[at->target], stride = state->strides[at->target];
     for (int64_t r = 0; r < rows; r++) {
@@ -286,11 +286,11 @@ void bp_linear_forward(bp_space *space, bp_state *state, const bp_program *progr
 
 /* Multiply row r of the output's cotangent by the slopes and normalise it into the bytes; return
  * the exponent. */
-static int64_t put_cotangent(const context *c, const bp_state *state, const bp_program *program,
+static int64_t put_cotangent(const context *c, const bp_state *state, const bp_integer_program *program,
                              int64_t node, int64_t r)
 {
-    const bp_node *at = &program->nodes[node];
-    const bp_linear *l = c->linear;
+    const bp_integer_node *at = &program->nodes[node];
+    const bp_linear_node *l = c->linear;
     const bp_cotangent *given = &state->cotangents[at->target];
     int32_t *row = given->mantissa + r * given->stride;
     const int32_t *gate = state->sums[node] + r * given->stride;
@@ -310,11 +310,11 @@ static int64_t put_cotangent(const context *c, const bp_state *state, const bp_p
     return given->exponent[r] + shift;
 }
 
-void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_program *program, int64_t node,
+void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t node,
                        int64_t rows)
 {
-    const bp_node *at = &program->nodes[node];
-    const bp_linear *linear = at->as.linear;
+    const bp_integer_node *at = &program->nodes[node];
+    const bp_linear_node *linear = at->as.linear;
     const context c = {space, linear, planes_of(linear->cotangent_limit)};
     bp_cotangent *source = &state->cotangents[at->source];
     const int64_t size = program->sizes[at->source];

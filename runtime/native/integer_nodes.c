@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-void bp_elementwise_forward(bp_space *space, bp_state *state, const bp_program *program,
-                            const bp_node *node, int64_t rows)
+void bp_elementwise_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
+                            const bp_integer_node *node, int64_t rows)
 {
-    const bp_elementwise *e = node->as.elementwise;
+    const bp_elementwise_node *e = node->as.elementwise;
     const int64_t size = program->sizes[node->target], stride = state->strides[node->target];
     for (int64_t i = 0; i < rows * size; i += node->period) {
         const int64_t at = i / size * stride + i % size;
@@ -43,10 +43,10 @@ static void give_scaled(bp_space *space, bp_cotangent *to, const bp_merge *merge
     bp_give(to, merge, r, row, size, exponent + shift);
 }
 
-void bp_elementwise_adjoint(bp_space *space, bp_state *state, const bp_program *program,
-                            const bp_node *node, int64_t rows)
+void bp_elementwise_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,
+                            const bp_integer_node *node, int64_t rows)
 {
-    const bp_elementwise *e = node->as.elementwise;
+    const bp_elementwise_node *e = node->as.elementwise;
     const int64_t size = program->sizes[node->target], stride = state->strides[node->target];
     const bp_cotangent *given = &state->cotangents[node->target];
     for (int64_t r = 0; r < rows; r++) {
@@ -64,10 +64,10 @@ void bp_elementwise_adjoint(bp_space *space, bp_state *state, const bp_program *
     }
 }
 
-void bp_gather_forward(bp_space *space, bp_state *state, const bp_program *program,
-                       const bp_node *node, int64_t rows)
+void bp_gather_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
+                       const bp_integer_node *node, int64_t rows)
 {
-    const bp_gather *g = node->as.gather;
+    const bp_gather_node *g = node->as.gather;
     const int64_t size = program->sizes[node->target];
     for (int64_t r = 0; r < rows; r++) {
         const int32_t *q = state->values[node->source] + r * state->strides[node->source];
@@ -89,10 +89,10 @@ void bp_gather_forward(bp_space *space, bp_state *state, const bp_program *progr
     }
 }
 
-void bp_gather_adjoint(bp_space *space, bp_state *state, const bp_program *program,
-                       const bp_node *node, int64_t rows)
+void bp_gather_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,
+                       const bp_integer_node *node, int64_t rows)
 {
-    const bp_gather *g = node->as.gather;
+    const bp_gather_node *g = node->as.gather;
     const int64_t size = program->sizes[node->target], inputs = program->sizes[node->source];
     const bp_cotangent *given = &state->cotangents[node->target];
     for (int64_t r = 0; r < rows; r++) {
@@ -111,8 +111,8 @@ void bp_gather_adjoint(bp_space *space, bp_state *state, const bp_program *progr
     }
 }
 
-void bp_table_forward(bp_space *space, bp_state *state, const bp_program *program,
-                      const bp_node *node, int64_t rows)
+void bp_table_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
+                      const bp_integer_node *node, int64_t rows)
 {
     for (int64_t r = 0; r < rows; r++)
         space->kernels.look_up(node->as.table->values,
@@ -121,10 +121,10 @@ void bp_table_forward(bp_space *space, bp_state *state, const bp_program *progra
                                state->values[node->target] + r * state->strides[node->target]);
 }
 
-void bp_table_adjoint(bp_space *space, bp_state *state, const bp_program *program,
-                      const bp_node *node, int64_t rows)
+void bp_table_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,
+                      const bp_integer_node *node, int64_t rows)
 {
-    const bp_table *table = node->as.table;
+    const bp_table_node *table = node->as.table;
     const int64_t size = program->sizes[node->target];
     const bp_cotangent *given = &state->cotangents[node->target];
     int32_t *slopes = (int32_t *)(void *)space->wide;

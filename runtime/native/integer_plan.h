@@ -32,10 +32,10 @@ typedef struct {
     int64_t rows, columns, outs;
     int64_t kernel[2], strides[2], pads[2], dilations[2];
     int64_t groups;
-} bp_geometry;
+} bp_patches;
 
 typedef struct {
-    bp_geometry geometry;
+    bp_patches geometry;
     const bp_matrix *matrices; /* one a group */
     int32_t code_multiplier, code_offset;
     const int32_t *bias; /* [period] */
@@ -43,7 +43,7 @@ typedef struct {
     const int32_t *slope_positive, *slope_negative; /* [period] */
     int32_t input_limit, cotangent_limit;
     bp_merge merge;
-} bp_linear;
+} bp_linear_node;
 
 typedef struct {
     int32_t source, normalise;
@@ -57,7 +57,7 @@ typedef struct {
     const int64_t *offset; /* [period] */
     int32_t shift, low, high, unused;
     int32_t gate[2];
-} bp_elementwise;
+} bp_elementwise_node;
 
 typedef struct {
     const int32_t *index; /* [elements, taps] */
@@ -66,34 +66,34 @@ typedef struct {
     bp_requantiser requantiser; /* [period] */
     const int32_t *slope;       /* [period], or NULL */
     bp_merge merge;
-} bp_gather;
+} bp_gather_node;
 
 typedef struct {
     const int32_t *values, *slopes; /* [2^BP_TABLE_BITS + 1] */
     bp_merge merge;
-} bp_table;
+} bp_table_node;
 
 typedef struct {
     int32_t kind, source, target, unused;
     int64_t period;
     union {
-        const bp_linear *linear;
-        const bp_elementwise *elementwise;
-        const bp_gather *gather;
-        const bp_table *table;
+        const bp_linear_node *linear;
+        const bp_elementwise_node *elementwise;
+        const bp_gather_node *gather;
+        const bp_table_node *table;
     } as;
-} bp_node;
+} bp_integer_node;
 
 typedef struct {
     const int64_t *sizes; /* elements of a row of each tensor */
     int64_t tensors;
-    const bp_node *nodes;
+    const bp_integer_node *nodes;
     int64_t count;
     int32_t source, target;
-} bp_program;
+} bp_integer_program;
 
 typedef struct {
-    bp_program generator, sensing;
+    bp_integer_program generator, sensing;
     /* Element i as it lies here is element order[i] as the caller has it, or i if NULL. */
     const int32_t *latent_order, *drawn_order, *image_order, *measurement_order;
     const int32_t *hand_over; /* sensing input i is generator output hand_over[i]; NULL: i */

@@ -5,10 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-void bp_program_forward(bp_space *space, bp_state *state, const bp_program *program, int64_t rows)
+void bp_integer_forward(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t rows)
 {
     for (int64_t n = 0; n < program->count; n++) {
-        const bp_node *node = &program->nodes[n];
+        const bp_integer_node *node = &program->nodes[n];
         switch (node->kind) {
         case BP_ELEMENTWISE:
             bp_elementwise_forward(space, state, program, node, rows);
@@ -25,10 +25,10 @@ void bp_program_forward(bp_space *space, bp_state *state, const bp_program *prog
     }
 }
 
-void bp_program_adjoint(bp_space *space, bp_state *state, const bp_program *program, int64_t rows)
+void bp_integer_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t rows)
 {
     for (int64_t n = program->count - 1; n >= 0; n--) {
-        const bp_node *node = &program->nodes[n];
+        const bp_integer_node *node = &program->nodes[n];
         switch (node->kind) {
         case BP_ELEMENTWISE:
             bp_elementwise_adjoint(space, state, program, node, rows);
@@ -70,13 +70,13 @@ void bp_dequantise(const int32_t *q, const int32_t *order, int64_t n, double ste
 
 void bp_draw(const bp_integer_plan *plan, bp_space *space, const float *z, int64_t rows)
 {
-    const bp_program *program = &plan->generator;
+    const bp_integer_program *program = &plan->generator;
     const int64_t size = program->sizes[program->source];
     bp_state *state = &space->generator;
     for (int64_t r = 0; r < rows; r++)
         bp_quantise(z + r * size, plan->latent_order, size, plan->latent_step, plan->latent_limit,
                     state->values[program->source] + r * state->strides[program->source]);
-    bp_program_forward(space, state, program, rows);
+    bp_integer_forward(space, state, program, rows);
 }
 
 void bp_measure(const bp_integer_plan *plan, bp_space *space, int64_t rows)
@@ -93,7 +93,7 @@ void bp_measure(const bp_integer_plan *plan, bp_space *space, int64_t rows)
             for (int64_t i = 0; i < size; i++)
                 image[i] = drawn[plan->hand_over[i]];
     }
-    bp_program_forward(space, &space->sensing, &plan->sensing, rows);
+    bp_integer_forward(space, &space->sensing, &plan->sensing, rows);
 }
 
 void bp_residual(const bp_integer_plan *plan, bp_space *space, const float *y, int64_t rows,
@@ -120,7 +120,7 @@ void bp_residual(const bp_integer_plan *plan, bp_space *space, const float *y, i
 
 void bp_gradient(const bp_integer_plan *plan, bp_space *space, int64_t rows, float *gradient)
 {
-    bp_program_adjoint(space, &space->sensing, &plan->sensing, rows);
+    bp_integer_adjoint(space, &space->sensing, &plan->sensing, rows);
     const bp_cotangent *image = &space->sensing.cotangents[plan->sensing.source];
     const bp_cotangent *drawn = &space->generator.cotangents[plan->generator.target];
     const int64_t size = plan->sensing.sizes[plan->sensing.source];
@@ -134,7 +134,7 @@ void bp_gradient(const bp_integer_plan *plan, bp_space *space, int64_t rows, flo
             for (int64_t i = 0; i < size; i++)
                 to[plan->hand_over[i]] = from[i];
     }
-    bp_program_adjoint(space, &space->generator, &plan->generator, rows);
+    bp_integer_adjoint(space, &space->generator, &plan->generator, rows);
     const bp_cotangent *latent = &space->generator.cotangents[plan->generator.source];
     const int64_t k = plan->generator.sizes[plan->generator.source];
     for (int64_t r = 0; r < rows; r++) {

@@ -23,12 +23,12 @@ static int64_t round_up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
-static int is_linear(const bp_node *node)
+static int is_linear(const bp_integer_node *node)
 {
     return node->kind == BP_DENSE || node->kind == BP_CONV || node->kind == BP_CONV_TRANSPOSE;
 }
 
-static void take_state(arena *a, const bp_program *program, int64_t rows, bp_state *state)
+static void take_state(arena *a, const bp_integer_program *program, int64_t rows, bp_state *state)
 {
     state->values = take(a, program->tensors, sizeof *state->values);
     state->strides = take(a, program->tensors, sizeof *state->strides);
@@ -46,7 +46,7 @@ static void take_state(arena *a, const bp_program *program, int64_t rows, bp_sta
         }
     }
     for (int64_t n = 0; n < program->count; n++) {
-        const bp_node *node = &program->nodes[n];
+        const bp_integer_node *node = &program->nodes[n];
         const int64_t stride = round_up(program->sizes[node->target], 16);
         int32_t *sums = is_linear(node) ? take(a, rows * stride, sizeof *sums) : NULL;
         if (a->memory != NULL)
@@ -64,14 +64,14 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void measure(const bp_program *program, int64_t rows, needs *most)
+static void measure(const bp_integer_program *program, int64_t rows, needs *most)
 {
     for (int64_t t = 0; t < program->tensors; t++)
         most->row = larger(most->row, round_up(program->sizes[t], 64));
     for (int64_t n = 0; n < program->count; n++) {
         if (!is_linear(&program->nodes[n]))
             continue;
-        const bp_linear *linear = program->nodes[n].as.linear;
+        const bp_linear_node *linear = program->nodes[n].as.linear;
         for (int64_t group = 0; group < linear->geometry.groups; group++) {
             for (int64_t part = 0; part < linear->matrices[group].parts; part++) {
                 const bp_packed *w = &linear->matrices[group].part[part];
@@ -98,6 +98,9 @@ static void take_all(arena *a, const bp_integer_plan *plan, int64_t rows, bp_spa
     space->wide = take(a, most.row, sizeof *space->wide);
     space->further = take(a, rows * most.row, sizeof *space->further);
     space->exponents = take(a, rows, sizeof *space->exponents);
+    const int64_t k = plan->generator.sizes[plan->generator.source];
+    space->solver = take(a, rows * k + k + rows, sizeof *space->solver);
+    space->stopped = take(a, rows, 1);
     take_state(a, &plan->generator, rows, &space->generator);
     take_state(a, &plan->sensing, rows, &space->sensing);
 }

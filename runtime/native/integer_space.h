@@ -32,6 +32,8 @@ typedef struct {
     int64_t *wide;      /* one row */
     int32_t *further;   /* [rows], cotangents before they are merged */
     int64_t *exponents; /* [rows] */
+    float *solver;      /* what bp_proximal needs */
+    uint8_t *stopped;   /* [rows] */
     bp_state generator, sensing;
     void *memory;
 } bp_space;

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bitprior_export import training_run
+from bitprior_export import image_files
 from bitprior_export.errors import RunRecordError
 from bitprior_export.training_run import read_run
 from builders.networks import GEOMETRY, images
@@ -80,7 +80,7 @@ def test_a_record_that_is_not_json_is_refused(run: Path, text: str) -> None:
         images().numpy() * 2,
         images().numpy() - 0.5,
         np.full((4, *GEOMETRY), np.nan, np.float32),
-        np.zeros((training_run.MAX_SAMPLES + 1, *GEOMETRY), np.float32),
+        np.zeros((image_files.MAX_IMAGES + 1, *GEOMETRY), np.float32),
     ],
 )
 def test_wrong_images_are_refused(run: Path, array: np.ndarray) -> None:
@@ -105,7 +105,7 @@ def test_a_pickle_among_the_samples_is_never_opened(run: Path) -> None:
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(run: Path) -> None:
     with zipfile.ZipFile(run / "samples.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("images.npy", b"\0" * (training_run.MAX_SAMPLES_BYTES + 1))
+        archive.writestr("images.npy", b"\0" * (image_files.MAX_ARCHIVE_BYTES + 1))
     assert (run / "samples.npz").stat().st_size < 2**20
     with pytest.raises(RunRecordError, match="bytes of images"):
         read_run(run)

@@ -7,37 +7,39 @@ import torch
 from bitprior_runtime.engines.tape import NumpyProgram
 from bitprior_runtime.ops import OPS
 from bitprior_runtime.program import Node, Program
-from builders.op_cases import CASES, KINDS, assert_close, inputs, one_op
+from builders.cases import assert_close, name_of, runs
+from builders.op_cases import CASES
 
 
 def test_every_op_has_a_case():
-    assert {case[0] for case in CASES} == set(OPS)
+    assert {case.op for case in CASES} == set(OPS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}{case[1]}{case[2]}")
+@pytest.mark.parametrize(
+    ("case", "kind"), runs(CASES), ids=lambda item: item if isinstance(item, str) else name_of(item)
+)
 def test_forward_and_vjp_equal_torch(case, kind):
-    op, shape, attributes, constants, reference = case
-    x = inputs(kind, shape)
-    runner = NumpyProgram(one_op(op, shape, attributes, constants), np.float32)
+    x = case.inputs(kind)
+    runner = NumpyProgram(case.program, np.float32)
     values = runner.forward({"in": x})
     tensor = torch.tensor(np.ascontiguousarray(x), requires_grad=True)
-    expected = reference(tensor)
+    expected = case.reference(tensor)
     assert_close(values["out"], expected.detach().numpy())
     cotangent = np.random.default_rng(2).standard_normal(expected.shape).astype(np.float32)
     expected.backward(torch.tensor(cotangent))
     found = runner.backward(values, cotangent)["in"]
-    if kind == "zero" and op == "LeakyRelu":
+    if kind == "zero" and case.op == "LeakyRelu":
         return  # any slope between the two is a subgradient at 0
     assert_close(found, tensor.grad.numpy())
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}{case[1]}{case[2]}")
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_vjp_equals_finite_differences_in_20_directions(case):
-    op, shape, attributes, constants, _ = case
-    runner = NumpyProgram(one_op(op, shape, attributes, constants), np.float64)
+    runner = NumpyProgram(case.program, np.float64)
     rng = np.random.default_rng(3)
-    x = rng.standard_normal((2, *shape))
+    x = rng.standard_normal((2, *case.shape))
+    if case.domain == "positive":
+        x = np.abs(x) + 0.5
     values = runner.forward({"in": x})
     cotangent = rng.standard_normal(values["out"].shape)
     gradient = runner.backward(values, cotangent)["in"]

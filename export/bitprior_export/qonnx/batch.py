@@ -1,8 +1,11 @@
 """The batch axis of a QONNX graph: free in the file, fixed where qonnx's executor runs it."""
 
-from onnx import ModelProto, ValueInfoProto, numpy_helper
+import numpy as np
+from onnx import ModelProto, TensorProto, ValueInfoProto, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
+
+from bitprior_export.qonnx.site import BATCH_MARK
 
 BATCH = "batch"
 
@@ -34,6 +37,12 @@ def at_batch(model: ModelProto, size: int) -> ModelWrapper:
     fixed = _copy(model)
     for value in (fixed.graph.input[0], fixed.graph.output[0]):
         _set_batch(value, size)
+    for tensor in fixed.graph.initializer:
+        if tensor.data_type == TensorProto.INT64 and len(tensor.dims) == 1:
+            sizes = numpy_helper.to_array(tensor)
+            if (sizes == BATCH_MARK).any():
+                marked = np.where(sizes == BATCH_MARK, size, sizes)
+                tensor.CopyFrom(numpy_helper.from_array(marked, tensor.name))
     return ModelWrapper(_infer_again(fixed))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from bitprior_runtime.errors import ProgramError
-from bitprior_runtime.program import Node
+from bitprior_runtime.program import Attribute, Node
 from bitprior_runtime.tensors import FloatTensor, QuantisedTensor, Tensor, grid_integers
 
 OP = "BatchNormalization"
@@ -80,7 +80,7 @@ def fold(
         The layer, its weight and its bias; None where codes cannot express the product: the lowest
         level of a wide grid has no negative, and no scale is zero.
     """
-    axis = _output_axis(node)
+    axis = output_axis(node.op, node.attributes)
     if axis is None:
         return None
     weight = tensors[node.inputs[1]]
@@ -96,15 +96,15 @@ def fold(
     return layer, scaled, FloatTensor(shift.astype(np.float32))
 
 
-def _output_axis(node: Node) -> int | None:
-    """Return the axis of the weight that an output channel has to itself."""
-    if node.op == "Conv":
+def output_axis(op: str, attributes: Mapping[str, Attribute]) -> int | None:
+    """Return the axis of a layer's weight that an output channel has to itself, or None."""
+    if op == "Conv":
         return 0
-    if node.op == "ConvTranspose":
-        return 1 if node.attributes.get("group", 1) == 1 else None
-    if node.op == "Gemm" and all(node.attributes.get(k, 1.0) == 1.0 for k in ("alpha", "beta")):
-        return 0 if node.attributes.get("transB", 0) else 1
-    return 1 if node.op == "MatMul" else None
+    if op == "ConvTranspose":
+        return 1 if attributes.get("group", 1) == 1 else None
+    if op == "Gemm" and all(attributes.get(name, 1.0) == 1.0 for name in ("alpha", "beta")):
+        return 0 if attributes.get("transB", 0) else 1
+    return 1 if op == "MatMul" else None
 
 
 def _scale(weight: Tensor, axis: int, factor: Array) -> Tensor | None:

@@ -1,18 +1,13 @@
 """Open an ONNX file from anywhere: whole, self-contained, valid, of a known size."""
 
 import os
-from collections.abc import Iterator
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import ModelProto
 
-from bitprior_export.errors import (
-    ExternalDataError,
-    InterfaceError,
-    MalformedOnnxError,
-    SizeLimitError,
-)
+from bitprior_export.errors import InterfaceError, MalformedOnnxError, SizeLimitError
+from bitprior_export.qonnx.graph_check import check_graph
 from bitprior_runtime.files import read_bytes
 
 MAX_FILE_BYTES = 512 * 2**20
@@ -26,20 +21,26 @@ MAX_OPSET = 25
 def open_onnx(path: str | os.PathLike[str]) -> ModelProto:
     """Read an ONNX file and check it against ONNX's rules and export's limits.
 
+    Nothing of the file is turned into arrays before its sizes are checked, and no other file is
+    opened, whatever it says.
+
     Raises:
         MissingFileError: No such file, or it is larger than MAX_FILE_BYTES.
-        MalformedOnnxError: Not ONNX, cut short, or invalid.
+        MalformedOnnxError: Not ONNX, cut short, or invalid; subclasses for cycles, names that
+            occur twice and tensors whose values do not fill their shape.
         ExternalDataError: Some tensors lie in other files.
-        SizeLimitError: Too many nodes or tensors.
+        SubgraphError, LocalFunctionError, SparseTensorError, TensorTypeError: ONNX, but with
+            what no program can hold.
+        SizeLimitError: Too many nodes, tensors, inputs or values of an attribute.
         InterfaceError: An opset whose meaning of the ops is another.
     """
     data = read_bytes(path, MAX_FILE_BYTES)
     try:
         model: ModelProto = ModelProto.FromString(data)
     except DecodeError as error:
-        raise _malformed(path, "not ONNX, or cut short") from error
-    _check_size(model)
-    _check_self_contained(model)
+        raise _malformed(path, "not ONNX, cut short, or nested too deep") from error
+    _check_counts(model)
+    check_graph(model)
     _check_opset(model)
     try:
         onnx.checker.check_model(model)
@@ -55,35 +56,12 @@ def _malformed(path: str | os.PathLike[str], found: str) -> MalformedOnnxError:
     )
 
 
-def _check_size(model: ModelProto) -> None:
+def _check_counts(model: ModelProto) -> None:
     counts = {"nodes": len(model.graph.node), "tensors": len(model.graph.initializer)}
     limits = {"nodes": MAX_NODES, "tensors": MAX_TENSORS}
     for kind, count in counts.items():
         if count > limits[kind]:
             raise SizeLimitError(f"at most {limits[kind]} {kind}", f"{count}", "use a smaller net")
-
-
-def _check_self_contained(model: ModelProto) -> None:
-    outside = [
-        tensor.name
-        for tensor in _tensors(model.graph)
-        if tensor.data_location or tensor.external_data
-    ]
-    if outside:
-        raise ExternalDataError(
-            "an ONNX file that holds all its tensors",
-            f"external data for {', '.join(map(ascii, outside[:5]))}",
-            "save it with onnx.save(model, path), without external data",
-        )
-
-
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
 
 
 def _check_opset(model: ModelProto) -> None:

@@ -1,6 +1,7 @@
 """QONNX's Quant and BipolarQuant nodes on constant weights, as integer codes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
 
 from bitprior_export.errors import QuantiserError
+from bitprior_export.qonnx.site import Site
+from bitprior_export.qonnx.values import UnfitError
 from bitprior_runtime.tensors import Grid, QuantisedTensor
 
 DOMAINS = ("qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas", "finn")
 OPS = ("Quant", "IntQuant", "BipolarQuant")
+MOVES = ("Transpose", "Reshape", "Identity")
 MAX_BITS = 8
 _ROUNDING = ("ROUND", "HALF_EVEN")
 
@@ -65,20 +69,22 @@ def _integer(
     axis = _channel_axis(node, weight, scale)
     bits = _bits(node, width)
     signed, narrow, rounding = _attributes(node)
-    if not signed or rounding not in _ROUNDING or zero_point.size == 0 or zero_point.any():
+    levels = 2 ** (bits - 1)
+    zero = np.float32(0 if signed else levels)
+    if rounding not in _ROUNDING or zero_point.size == 0 or (zero_point != zero).any():
         raise _unfit(
             node,
-            "a signed grid with zero point 0 and rounding ROUND",
+            "a signed grid with zero point 0, or an unsigned one with zero point 2^(bits-1), and "
+            "rounding ROUND",
             f"signed {signed}, zero point {zero_point.ravel()[:3].tolist()}, rounding {rounding!r}",
         )
-    levels = 2 ** (bits - 1)
+    # Unsigned and narrow leaves the highest level out, which no grid of ours does: wide holds it.
+    low, high = (narrow - levels, levels - 1) if signed else (0, 2 * levels - 1 - narrow)
     with np.errstate(over="ignore"):  # a tiny scale: infinity is clipped like any large value
-        integers = np.round(np.clip(weight / scale, narrow - levels, levels - 1))
-        expected = int_quant(
-            weight, scale, np.float32(0), np.float32(bits), signed, narrow, rounding
-        )
+        integers = np.round(np.clip(weight / scale + zero, low, high)) - zero
+        expected = int_quant(weight, scale, zero, np.float32(bits), signed, narrow, rounding)
     codes = (integers + levels).astype(np.uint8)
-    grid: Grid = "narrow" if narrow else "wide"
+    grid: Grid = "narrow" if narrow and signed else "wide"
     return _tensor(codes, bits, grid, scale, axis), expected
 
 
@@ -124,6 +130,26 @@ def _channel_axis(node: NodeProto, weight: NDArray[Any], scale: NDArray[Any]) ->
             node, f"one scale, or one per channel of {weight.shape}", f"scales {scale.shape}"
         )
     return axes[0]
+
+
+def moved(tensor: QuantisedTensor, site: Site) -> QuantisedTensor:
+    """Return a quantised constant behind a Transpose, Reshape or Identity.
+
+    Raises:
+        UnfitError: Its scales would no longer belong to one axis.
+    """
+    axis, codes = tensor.axis, tensor.codes
+    if site.op == "Transpose":
+        perm = site.attribute("perm", tuple(reversed(range(codes.ndim))))
+        moved_axis = None if axis is None else perm.index(axis)
+        return replace(tensor, codes=codes.transpose(perm), axis=moved_axis)
+    if site.op == "Reshape":
+        target = [size or codes.shape[place] for place, size in enumerate(site.integers(1))]
+        codes = codes.reshape(target)
+        if axis is not None and codes.shape[: axis + 1] != tensor.shape[: axis + 1]:
+            raise UnfitError(f"its scales belong to axis {axis}, which it does not keep")
+        return replace(tensor, codes=codes)
+    return tensor
 
 
 def _tensor(

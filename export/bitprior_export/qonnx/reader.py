@@ -5,27 +5,28 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto
 
-from bitprior_export.errors import InterfaceError, UnsupportedOpError
-from bitprior_export.qonnx.batch import free_batch
+from bitprior_export.errors import UnsupportedOpError
 from bitprior_export.qonnx.builder import ProgramBuilder
 from bitprior_export.qonnx.document import open_onnx
+from bitprior_export.qonnx.executable import executable
+from bitprior_export.qonnx.interface import opset, single_input, single_output
 from bitprior_runtime.ops import OPS
-from bitprior_runtime.program import Program, Shape
+from bitprior_runtime.program import Program
 from bitprior_runtime.shapes import infer_shapes
 
 
 def read_program(
     path: str | os.PathLike[str], name: str, input_name: str, output_name: str
 ) -> Program:
-    """Read a cleaned QONNX or float ONNX file.
+    """Read a QONNX or float ONNX file.
 
-    Weights behind Quant or BipolarQuant nodes become integer codes that give back the node's
-    output exactly; other constants stay float32. A BatchNormalization is folded into the layer
-    before it where possible: its scales and bias change, its codes do not, but for their sign. The
-    batch axis is free in the program, whatever
-    the file says.
+    Weights behind Quant or BipolarQuant nodes, or ONNX's own QuantizeLinear and DequantizeLinear,
+    become integer codes that give back these nodes' output exactly; other constants stay float32.
+    What the graph computes of constants and of shapes is computed here. A BatchNormalization is
+    folded into the layer before it where possible: its scales and bias change, its codes do not,
+    but for their sign. The batch axis is free in the program, whatever the file says.
 
     Args:
         path: The file.
@@ -48,7 +49,7 @@ class Translation:
 
     Attributes:
         program: The program.
-        model: The graph.
+        model: The graph as qonnx's executor runs it, at any batch size by ``batch.at_batch``.
         names: The graph's names of the program's activations.
     """
 
@@ -57,16 +58,30 @@ class Translation:
     names: Mapping[str, str]
 
 
-def translate(model: ModelProto, name: str, input_name: str, output_name: str) -> Translation:
-    """Turn an opened model into a program; see :func:`read_program`."""
-    source, batch, shape = _single_input(model)
-    if len(model.graph.output) != 1:
-        found = [value.name for value in model.graph.output]
-        raise _interface("one output", f"{len(found)}: {found[:5]!a}")
-    target = model.graph.output[0].name
+def translate(
+    model: ModelProto,
+    name: str,
+    input_name: str,
+    output_name: str,
+    weight_bits: int | None = None,
+) -> Translation:
+    """Turn an opened model into a program; see :func:`read_program`.
+
+    Args:
+        model: The model.
+        name: The program's name.
+        input_name: Name its input gets.
+        output_name: Name its output gets.
+        weight_bits: Bits that float weights of layers are quantised to after training, 1 to 8;
+            None leaves them as they are.
+    """
+    source, batch, shape = single_input(model)
+    target = single_output(model)
     reads = Counter(name for node in model.graph.node for name in node.input)
     reads[target] += 1
-    builder = ProgramBuilder({source: input_name, target: output_name}, batch, reads)
+    builder = ProgramBuilder(
+        {source: input_name, target: output_name}, target, reads, batch, opset(model), weight_bits
+    )
     builder.add_input(source, shape)
     for tensor in model.graph.initializer:
         builder.add_constant(tensor)
@@ -76,31 +91,4 @@ def translate(model: ModelProto, name: str, input_name: str, output_name: str) -
         raise UnsupportedOpError(builder.offenders, tuple(OPS))
     program = Program(name, {input_name: shape}, output_name, builder.nodes, builder.tensors)
     infer_shapes(program)
-    if batch is not None:
-        model = free_batch(model, batch)
-    return Translation(program, model, builder.origins)
-
-
-def _single_input(model: ModelProto) -> tuple[str, int | None, Shape]:
-    """Return the input's name, its batch size (None if free) and its shape without it."""
-    constants = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in constants]
-    if len(inputs) != 1:
-        raise _interface("one input", f"{len(inputs)}: {[v.name for v in inputs[:5]]!a}")
-    kind = inputs[0].type
-    if not kind.HasField("tensor_type") or kind.tensor_type.elem_type != TensorProto.FLOAT:
-        raise _interface("a float32 input", f"{inputs[0].name!a} of another type")
-    axes = kind.tensor_type.shape.dim
-    sizes = [axis.dim_value if axis.HasField("dim_value") else None for axis in axes]
-    if len(sizes) < 2 or any(size is None or size < 1 for size in sizes[1:]):
-        raise _interface(
-            "an input [batch, ...] with every size but the batch fixed",
-            f"sizes {[axis.dim_param or axis.dim_value for axis in axes]}",
-        )
-    return inputs[0].name, sizes[0], tuple(size for size in sizes[1:] if size is not None)
-
-
-def _interface(expected: str, found: str) -> InterfaceError:
-    return InterfaceError(
-        expected, found, "export the network with one image or latent in and one tensor out"
-    )
+    return Translation(program, executable(model, builder, batch), builder.origins)

@@ -2,6 +2,15 @@
 
 from bitprior_runtime.engines.base import Engine, ProximalEngine
 from bitprior_runtime.engines.float_engine import FloatEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
+from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
 
-__all__ = ["Engine", "FloatEngine", "NativeFloatEngine", "ProximalEngine"]
+__all__ = [
+    "Engine",
+    "FloatEngine",
+    "IntegerEngine",
+    "NativeFloatEngine",
+    "NativeIntegerEngine",
+    "ProximalEngine",
+]

@@ -82,7 +82,8 @@ class IntegerEngine:
         cotangent = Adjoint(self._sensing).run(sensed, cotangent)
         cotangent = Adjoint(self._generator).run(drawn, cotangent)
         exact = np.ldexp(cotangent.mantissa.astype(np.float64), cotangent.exponent[:, np.newaxis])
-        return self._loss(residual), (exact * self.plan.gradient_scale).astype(np.float32)
+        gradient = (exact * self.plan.gradient_scale).astype(np.float32)
+        return self._loss(residual), gradient.reshape(np.shape(z))
 
     def _draw(self, z: Array) -> Activations:
         program = self.plan.generator

@@ -92,10 +92,10 @@ def _elementwise(
 
 def _gather(node: GatherNode, size: int, c: Cotangent) -> Cotangent:
     value = c.mantissa if node.slope is None else c.mantissa * spread(node.slope, len(node.index))
-    rows = np.zeros((len(value), size + 1), np.int64)  # what index -1 took ends in the last place
+    rows = np.zeros((size + 1, len(value)), np.int64)  # what index -1 took ends in the last place
     for tap in node.index.T:
-        np.add.at(rows, (slice(None), tap), value)
-    term = Cotangent(rows[:, :size], c.exponent)
+        np.add.at(rows, tap.astype(np.int64), value.T)
+    term = Cotangent(rows[:size].T, c.exponent)
     return normalise(term, COTANGENT_MAX) if node.normalise else term
 
 

@@ -11,9 +11,9 @@ from bitprior_runtime.integer.plan import (
     IntegerTensor,
     Merge,
 )
-from bitprior_runtime.integer.real import RealProgram
+from bitprior_runtime.integer.real import RealProgram, leader_of
 from bitprior_runtime.integer.requantise import merge
-from bitprior_runtime.integer.steps import Range, leader_of
+from bitprior_runtime.integer.steps import Range
 
 
 def assemble(

@@ -7,13 +7,14 @@ arithmetic for tables: the plan is the same, bit for bit, on every machine.
 import math
 from collections.abc import Mapping
 
+from bitprior_runtime.bundle.manifest import ProgramName
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.integer.assemble import assemble
 from bitprior_runtime.integer.limits import lowered_limits, silence_negligible
 from bitprior_runtime.integer.lowering import fuse, lower
 from bitprior_runtime.integer.plan import IntegerPlan
-from bitprior_runtime.integer.real import RealProgram
-from bitprior_runtime.integer.steps import WIDE_BITS, Range, absmax_of, leader_of, ranges_of
+from bitprior_runtime.integer.real import RealProgram, leader_of
+from bitprior_runtime.integer.steps import WIDE_BITS, Range, absmax_of, ranges_of
 from bitprior_runtime.program import Program
 
 # Float weights become integers of so many bits, by the bits of activations. With 16-bit
@@ -28,7 +29,7 @@ USE_FLOAT = "use the float engine"
 def compile_plan(
     generator: Program,
     sensing: Program,
-    absmax: Mapping[str, Mapping[str, float]],
+    absmax: Mapping[ProgramName, Mapping[str, float]],
     activation_bits: int,
 ) -> IntegerPlan:
     """Compile a prior.
@@ -65,13 +66,13 @@ def _measurements(sensing: RealProgram, ranges: Mapping[str, Range]) -> tuple[fl
 def _ranged(
     generator: RealProgram,
     sensing: RealProgram,
-    absmax: Mapping[str, Mapping[str, float]],
+    absmax: Mapping[ProgramName, Mapping[str, float]],
     bits: int,
 ) -> tuple[RealProgram, RealProgram, list[dict[str, Range]]]:
     """Choose ranges for both programs, with one for the images that passes between them."""
     programs = [generator, sensing]
     ends = [generator.target, sensing.source]
-    known = [absmax[program.name] for program in programs]
+    known = [absmax["generator"], absmax["sensing"]]
     largest = (absmax_of(*pair) for pair in zip(programs, ends, known, strict=True))
     image = Range(max(1.0, *largest), (1 << (WIDE_BITS - 1)) - 1)
     while True:

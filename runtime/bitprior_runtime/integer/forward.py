@@ -37,7 +37,7 @@ class Activations:
 def quantise(real: NDArray[Any], tensor: IntegerTensor) -> Int64s:
     """Return rint(real / step) in float64, clamped to the limit, flat; NaN becomes 0."""
     rows = np.asarray(real, dtype=np.float64).reshape(len(real), -1)
-    q = np.clip(np.rint(rows / tensor.step), -tensor.limit, tensor.limit)
+    q: NDArray[np.float64] = np.clip(np.rint(rows / tensor.step), -tensor.limit, tensor.limit)
     return np.nan_to_num(q, nan=0.0).astype(np.int64)
 
 

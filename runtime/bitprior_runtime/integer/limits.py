@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.integer.plan import Kind
 from bitprior_runtime.integer.products import Product
-from bitprior_runtime.integer.real import Floats, RealLinear, RealProgram, Weight
+from bitprior_runtime.integer.real import Floats, RealLinear, RealProgram, Weight, leader_of
 from bitprior_runtime.integer.requantise import out_of_range
-from bitprior_runtime.integer.steps import Range, leader_of
+from bitprior_runtime.integer.steps import Range
 
 INT32_MAX = 2**31 - 1
 # Fewer than 6 bits of an activation are of no use.
@@ -119,8 +119,9 @@ def empty_channels(node: RealLinear) -> NDArray[np.bool_]:
     if node.kind is Kind.CONV_TRANSPOSE:
         assert node.geometry is not None
         parts = integers.reshape(node.geometry.group, -1, *integers.shape[1:])
-        return ~parts.any(axis=(1, 3, 4)).reshape(-1)
-    return ~integers.any(axis=tuple(range(1, integers.ndim)))
+        return np.logical_not(parts.any(axis=(1, 3, 4))).reshape(-1)
+    rows = integers.reshape(len(integers), -1)
+    return np.logical_not(rows.any(axis=1))
 
 
 def _along_channels(node: RealLinear, values: NDArray[Any]) -> NDArray[Any]:

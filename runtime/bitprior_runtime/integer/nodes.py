@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitprior_runtime.integer.limits import cotangent_limit, integer_bias, slope_scale
+from bitprior_runtime.integer.limits import INT32_MAX, cotangent_limit, integer_bias, slope_scale
 from bitprior_runtime.integer.plan import (
     NO_GATE,
     ElementwiseNode,
@@ -166,6 +166,9 @@ def _gather(node: RealGather, tensors: Tensors) -> Made:
     readers = int(np.bincount(used, minlength=1).max())
     if readers > MAX_READERS:
         raise out_of_range(node.name, f"an element read {readers} times")
+    taps = node.index.shape[1]
+    if taps * source.limit > INT32_MAX:
+        raise out_of_range(node.name, f"a sum of {taps} activations of up to {source.limit}")
     requantiser, slope, gain = None, None, 1.0
     if node.factor is not None:
         requantiser = encode(node.factor * (source.step / target.step), node.name)

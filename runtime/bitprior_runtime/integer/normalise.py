@@ -69,10 +69,10 @@ def _largest(value: Cotangent) -> Int64s:
 
 
 def _bit_length(value: Int64s) -> Int64s:
-    # float64 rounds above 2^53, upwards at most to the next power of two: look at both halves.
+    # float64 would round values above 2^53 up to the next power of two: look at both halves.
     high, low = value >> 31, value & 0x7FFFFFFF
-    exponents = np.where(high > 0, np.frexp(high)[1] + 31, np.frexp(low)[1])
-    return exponents.astype(np.int64)
+    lengths: Int64s = np.where(high > 0, np.frexp(high)[1] + 31, np.frexp(low)[1]).astype(np.int64)
+    return lengths
 
 
 def _shift(value: Int64s, shift: Any) -> Int64s:

@@ -4,6 +4,7 @@ The products run in float64, where BLAS is fast and every sum below 2^53 is exac
 range analysis keeps them below 2^31.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +63,15 @@ class Product:
 
     def reach(self) -> Int64s:
         """Return the largest sum of each element of the target over inputs of magnitude 1."""
-        return self._magnitudes().forward(np.ones((1, int(np.prod(self.source)))))[0]
+        ones = np.ones((1, math.prod(self.source)))
+        sums: Int64s = self._magnitudes().forward(ones)[0]
+        return sums
 
     def adjoint_reach(self) -> Int64s:
         """Return the same for the transposed map."""
-        return self._magnitudes().adjoint(np.ones((1, int(np.prod(self.target)))))[0]
+        ones = np.ones((1, math.prod(self.target)))
+        sums: Int64s = self._magnitudes().adjoint(ones)[0]
+        return sums
 
     def _magnitudes(self) -> "Product":
         weight = np.abs(self.weight)

@@ -142,3 +142,12 @@ class RealProgram:
     nodes: Sequence[RealNode]
     shapes: dict[str, Shape]
     aliases: dict[str, tuple[str, ...]]
+
+
+def leader_of(program: RealProgram) -> dict[str, str]:
+    """Return, for every tensor, the tensor whose step it shares: moved elements keep theirs."""
+    leader = {program.source: program.source}
+    for node in program.nodes:
+        keeps = isinstance(node, RealGather) and node.factor is None
+        leader[node.target] = leader[node.sources[0]] if keeps else node.target
+    return leader

@@ -4,7 +4,6 @@ r is replaced by multiplier * 2^-shift with a multiplier of 31 bits; the product
 """
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ MAX_SHIFT = 62
 Int64s = NDArray[np.int64]
 
 
-def encode(factors: Iterable[float], node: str) -> Requantiser:
+def encode(factors: NDArray[np.float64], node: str) -> Requantiser:
     """Return the fixed-point form of real factors, one a channel.
 
     A factor below 2^-32 in magnitude becomes 0: any sum below 2^31 times it rounds to 0.
@@ -27,22 +26,19 @@ def encode(factors: Iterable[float], node: str) -> Requantiser:
     Raises:
         ProgramError: A factor of 2^30 or more.
     """
-    pairs = [_encode(float(factor), node) for factor in factors]
-    multiplier, shift = zip(*pairs, strict=True)
-    return Requantiser(np.array(multiplier, np.int32), np.array(shift, np.int32))
-
-
-def _encode(factor: float, node: str) -> tuple[int, int]:
-    fraction, exponent = math.frexp(factor)
-    multiplier = round(math.ldexp(fraction, MULTIPLIER_BITS))
-    if abs(multiplier) == 1 << MULTIPLIER_BITS:
-        multiplier, exponent = multiplier // 2, exponent + 1
-    shift = MULTIPLIER_BITS - exponent
-    if multiplier == 0 or shift > MAX_SHIFT:
-        return 0, 1
-    if shift < 1:
-        raise out_of_range(node, f"a factor of {factor:g}, with fixed point below 2^30")
-    return multiplier, shift
+    fraction, exponent = np.frexp(factors)
+    multiplier = np.rint(np.ldexp(fraction, MULTIPLIER_BITS)).astype(np.int64)
+    full = np.abs(multiplier) == 1 << MULTIPLIER_BITS
+    multiplier = np.where(full, multiplier // 2, multiplier)
+    shift = MULTIPLIER_BITS - exponent.astype(np.int64) - full
+    nothing = (multiplier == 0) | (shift > MAX_SHIFT)
+    if (shift[~nothing] < 1).any():
+        largest = np.abs(factors).max()
+        raise out_of_range(node, f"a factor of {largest:g}, with fixed point below 2^30")
+    return Requantiser(
+        np.where(nothing, 0, multiplier).astype(np.int32),
+        np.where(nothing, 1, shift).astype(np.int32),
+    )
 
 
 def common_shift(largest_factor: float, largest_offset: float, node: str) -> int:

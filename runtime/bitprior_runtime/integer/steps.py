@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.integer.plan import MEASUREMENT_BITS, MEASUREMENT_MAX
-from bitprior_runtime.integer.real import RealGather, RealProgram, RealTable
+from bitprior_runtime.integer.real import RealProgram, RealTable, leader_of
 from bitprior_runtime.integer.tables import FUNCTIONS
 
 WIDE_BITS = 16
@@ -30,15 +30,6 @@ class Range:
     def step(self) -> float:
         """Real value of 1."""
         return self.absmax / self.limit
-
-
-def leader_of(program: RealProgram) -> dict[str, str]:
-    """Return, for every tensor, the tensor whose step it shares: moved elements keep theirs."""
-    leader = {program.source: program.source}
-    for node in program.nodes:
-        keeps = isinstance(node, RealGather) and node.factor is None
-        leader[node.target] = leader[node.sources[0]] if keeps else node.target
-    return leader
 
 
 def ranges_of(

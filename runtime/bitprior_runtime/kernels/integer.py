@@ -3,6 +3,7 @@
 import ctypes
 import threading
 import weakref
+from ctypes import c_int64, c_void_p
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,18 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.integer.plan import IntegerPlan
 from bitprior_runtime.kernels.integer_plan import NativePlan
-from bitprior_runtime.kernels.library import check, choose_kernel, choose_threads, library
+from bitprior_runtime.kernels.library import check, choose_kernel, choose_threads, kernel_name, library
 from bitprior_runtime.kernels.pool import Pool
+from bitprior_runtime.kernels.structures import ProximalStruct
 
-Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
+_ARGUMENTS = {
+    "bp_integer_generate": [c_void_p, c_int64, c_void_p],
+    "bp_integer_sense": [c_void_p, c_int64, c_void_p],
+    "bp_integer_value_and_grad": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
+    "bp_integer_proximal": [c_void_p, c_void_p, c_void_p, c_int64, c_void_p],
+}
 # Rows a thread works on at a time: enough to reuse unpacked weights, few enough for its caches.
 ROWS_AT_A_TIME = 16
 
@@ -25,10 +32,12 @@ class IntegerKernels:
 
     Args:
         plan: The plan.
-        kernel: Instruction set, see :func:`choose_kernel`.
+        instructions: See :func:`choose_kernel`.
         threads: Threads that share the rows, see :func:`choose_threads`.
 
     Attributes:
+        instructions: The ones in use.
+        threads: The number in use.
         weight_bytes: Bytes of the packed weights.
 
     Raises:
@@ -38,16 +47,19 @@ class IntegerKernels:
     """
 
     def __init__(
-        self, plan: IntegerPlan, kernel: str | None = None, threads: int | None = None
+        self, plan: IntegerPlan, instructions: str | None = None, threads: int | None = None
     ) -> None:
-        isa = choose_kernel(kernel)
-        self._pool = Pool(choose_threads(threads))
+        isa = choose_kernel(instructions)
+        self.instructions = kernel_name(isa)
+        self.threads = choose_threads(threads)
+        self._pool = Pool(self.threads)
         self._plan = NativePlan(plan)
-        self._native = library()
+        native = library()
+        self._functions = _functions(native)
         self._engine = ctypes.c_void_p()
         # One call at a time: the threads and their memory are one set.
         self._lock = threading.Lock()
-        made = self._native.bp_integer_create(
+        made = native.bp_integer_create(
             ctypes.byref(self._plan.struct),
             isa,
             self._pool.handle,
@@ -57,46 +69,30 @@ class IntegerKernels:
         check(made, "an integer engine")
         self.weight_bytes = self._plan.weight_bytes
         # The engine must go before the pool, which this keeps alive.
-        finalizer = weakref.finalize(self, _destroy, self._native, self._engine, self._pool)
+        finalizer = weakref.finalize(self, _destroy, native, self._engine, self._pool)
         finalizer.atexit = False
 
-    def generate(self, z: Array, elements: int) -> Floats:
-        """Return images [B, elements] of latents [B,k]."""
-        latents = _floats(z)
-        image = np.empty((len(latents), elements), np.float32)
-        self._call("bp_integer_generate", _at(latents), _rows(latents), _at(image))
-        return image
+    def generate(self, z: Floats, image: Floats) -> None:
+        """Write the images of latents z [B,k]."""
+        self._call("bp_integer_generate", _at(z), len(z), _at(image))
 
-    def sense(self, x: Array, measurements: int) -> Floats:
-        """Return measurements [B,m] of images [B, ...]."""
-        images = _floats(x)
-        y = np.empty((len(images), measurements), np.float32)
-        self._call("bp_integer_sense", _at(images), _rows(images), _at(y))
-        return y
+    def sense(self, x: Floats, y: Floats) -> None:
+        """Write the measurements of images x [B, ...]."""
+        self._call("bp_integer_sense", _at(x), len(x), _at(y))
 
-    def loss(self, z: Array, y: Array) -> Floats:
-        """Return the loss of each row, [B]."""
-        latents, measured = _floats(z), _floats(y)
-        loss = np.empty(len(latents), np.float32)
-        self._value(latents, measured, loss, None)
-        return loss
+    def value_and_grad(self, z: Floats, y: Floats, loss: Floats, gradient: Floats | None) -> None:
+        """Write the loss [B] of latents z [B,k] at measurements y [B,m], and its gradient."""
+        where = None if gradient is None else _at(gradient)
+        self._call("bp_integer_value_and_grad", _at(z), _at(y), len(z), _at(loss), where)
 
-    def value_and_grad(self, z: Array, y: Array) -> tuple[Floats, Floats]:
-        """Return the loss of each row, [B], and its gradient [B,k]."""
-        latents, measured = _floats(z), _floats(y)
-        loss, gradient = np.empty(len(latents), np.float32), np.empty_like(latents)
-        self._value(latents, measured, loss, _at(gradient))
-        return loss, gradient
-
-    def _value(
-        self, z: Floats, y: Floats, loss: Floats, gradient: ctypes.c_void_p | None
-    ) -> None:
-        function = "bp_integer_value_and_grad"
-        self._call(function, _at(z), _at(y), _rows(z), _at(loss), gradient)
+    def proximal(self, options: ProximalStruct, z: Floats, y: Floats, history: Floats) -> None:
+        """Move latents z [B,k] in place; write f along the way, [steps + 1, B]."""
+        where = ctypes.byref(options)
+        self._call("bp_integer_proximal", where, _at(z), _at(y), len(z), _at(history))
 
     def _call(self, function: str, *arguments: object) -> None:
         with self._lock:
-            status = getattr(self._native, function)(self._engine, *arguments)
+            status = self._functions[function](self._engine, *arguments)
         check(status, f"memory for {ROWS_AT_A_TIME} rows a thread")
 
 
@@ -105,13 +101,17 @@ def _destroy(native: ctypes.CDLL, engine: ctypes.c_void_p, pool: Pool) -> None:
     del pool
 
 
-def _floats(values: Array) -> Floats:
-    return np.ascontiguousarray(values, dtype=np.float32)
+def _functions(native: ctypes.CDLL) -> dict[str, Any]:
+    """Return the functions with their argument types."""
+    found = {}
+    for name, types in _ARGUMENTS.items():
+        function = getattr(native, name)
+        function.argtypes = [c_void_p, *types]
+        found[name] = function
+    return found
 
 
-def _rows(values: Floats) -> ctypes.c_int64:
-    return ctypes.c_int64(len(values))
-
-
-def _at(values: Floats) -> ctypes.c_void_p:
-    return ctypes.c_void_p(values.ctypes.data)
+def _at(values: Floats) -> int:
+    # Much faster than values.ctypes.data, and called four times a gradient.
+    address: int = values.__array_interface__["data"][0]
+    return address

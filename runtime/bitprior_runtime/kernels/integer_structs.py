@@ -40,7 +40,7 @@ class Matrix(Structure):
 
 
 class Patches(Structure):
-    """``bp_geometry``."""
+    """``bp_patches``."""
 
     _fields_ = (
         ("height", c_int64),
@@ -71,7 +71,7 @@ class Requantising(Structure):
 
 
 class Linear(Structure):
-    """``bp_linear``."""
+    """``bp_linear_node``."""
 
     _fields_ = (
         ("geometry", Patches),
@@ -103,7 +103,7 @@ class Term(Structure):
 
 
 class Elementwise(Structure):
-    """``bp_elementwise``."""
+    """``bp_elementwise_node``."""
 
     _fields_ = (
         ("operands", POINTER(Term)),
@@ -118,7 +118,7 @@ class Elementwise(Structure):
 
 
 class Gather(Structure):
-    """``bp_gather``."""
+    """``bp_gather_node``."""
 
     _fields_ = (
         ("index", c_void_p),
@@ -132,13 +132,13 @@ class Gather(Structure):
 
 
 class Table(Structure):
-    """``bp_table``."""
+    """``bp_table_node``."""
 
     _fields_ = (("values", c_void_p), ("slopes", c_void_p), ("merge", MergeRule))
 
 
 class NodeKind(Union):
-    """The union in ``bp_node``."""
+    """The union in ``bp_integer_node``."""
 
     _fields_ = (
         ("linear", POINTER(Linear)),
@@ -149,7 +149,7 @@ class NodeKind(Union):
 
 
 class Node(Structure):
-    """``bp_node``."""
+    """``bp_integer_node``."""
 
     _fields_ = (
         ("kind", c_int32),
@@ -162,7 +162,7 @@ class Node(Structure):
 
 
 class Network(Structure):
-    """``bp_program``."""
+    """``bp_integer_program``."""
 
     _fields_ = (
         ("sizes", c_void_p),

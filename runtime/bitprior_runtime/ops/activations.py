@@ -1,23 +1,11 @@
-"""Element-wise functions of one activation.
+"""Activation functions; their derivatives are written with the output where that is cheaper."""
 
-Each vector-Jacobian product is cotangent * f'(x), written with the output where that is cheaper.
-"""
-
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import cast
 
 import numpy as np
 
-from bitprior_runtime.ops.base import Array, Attributes, Op, Operand, refuse, take
-from bitprior_runtime.program import Attribute, Shape
-
-
-def _infer(name: str, operands: Sequence[Operand], attributes: Attributes) -> Shape:
-    (operand,) = take(operands, 1, 1, name)
-    if operand.constant:
-        raise refuse(f"{name} of an activation", "a constant")
-    return operand.shape
+from bitprior_runtime.ops.base import Array, Attributes
+from bitprior_runtime.ops.unary import unary
 
 
 def _alpha(attributes: Attributes, like: Array) -> Array:
@@ -86,39 +74,39 @@ def _identity_slope(x: Array, output: Array, attributes: Attributes) -> Array:
     return np.ones_like(x)
 
 
-Function = Callable[[Array, Attributes], Array]
-Slope = Callable[[Array, Array, Attributes], Array]
+def _softplus(x: Array, attributes: Attributes) -> Array:
+    output: Array = np.logaddexp(x, x.dtype.type(0))
+    return output
 
 
-def _forward(function: Function, inputs: Sequence[Array], attributes: Attributes) -> Array:
-    return function(inputs[0], attributes)
+def _softplus_slope(x: Array, output: Array, attributes: Attributes) -> Array:
+    return _sigmoid(x, attributes)
 
 
-def _vjp(
-    slope: Slope,
-    cotangent: Array,
-    inputs: Sequence[Array],
-    output: Array,
-    attributes: Attributes,
-    index: int,
-) -> Array:
-    return cotangent * slope(inputs[0], output, attributes)
+def _gamma(attributes: Attributes, like: Array) -> Array:
+    return cast(Array, like.dtype.type(cast(float, attributes["gamma"])))
 
 
-def _op(
-    name: str, function: Function, slope: Slope, attributes: dict[str, Attribute] | None = None
-) -> Op:
-    return Op(
-        partial(_infer, name), partial(_forward, function), partial(_vjp, slope), attributes or {}
-    )
+def _selu(x: Array, attributes: Attributes) -> Array:
+    return _gamma(attributes, x) * _elu(x, attributes)
+
+
+def _selu_slope(x: Array, output: Array, attributes: Attributes) -> Array:
+    # For x <= 0: f'(x) = gamma alpha exp(x) = f(x) + gamma alpha.
+    gamma = _gamma(attributes, x)
+    return np.where(x > 0, gamma, output + gamma * _alpha(attributes, x))
 
 
 OPS = {
-    "Relu": _op("Relu", _relu, _relu_slope),
-    "LeakyRelu": _op("LeakyRelu", _leaky_relu, _leaky_relu_slope, {"alpha": 0.01}),
-    "Elu": _op("Elu", _elu, _elu_slope, {"alpha": 1.0}),
-    "Tanh": _op("Tanh", _tanh, _tanh_slope),
-    "Sigmoid": _op("Sigmoid", _sigmoid, _sigmoid_slope),
-    "Abs": _op("Abs", _abs, _abs_slope),
-    "Identity": _op("Identity", _identity, _identity_slope),
+    "Relu": unary("Relu", _relu, _relu_slope),
+    "LeakyRelu": unary("LeakyRelu", _leaky_relu, _leaky_relu_slope, {"alpha": 0.01}),
+    "Elu": unary("Elu", _elu, _elu_slope, {"alpha": 1.0}),
+    "Tanh": unary("Tanh", _tanh, _tanh_slope),
+    "Sigmoid": unary("Sigmoid", _sigmoid, _sigmoid_slope),
+    "Abs": unary("Abs", _abs, _abs_slope),
+    "Identity": unary("Identity", _identity, _identity_slope),
+    "Softplus": unary("Softplus", _softplus, _softplus_slope),
+    "Selu": unary(
+        "Selu", _selu, _selu_slope, {"alpha": 1.6732631921768188, "gamma": 1.0507010221481323}
+    ),
 }

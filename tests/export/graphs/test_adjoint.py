@@ -1,4 +1,4 @@
-"""Every adjoint rule as ONNX nodes, run by onnxruntime, against torch autograd."""
+"""Every adjoint rule as ONNX nodes, run by onnxruntime, against torch autograd and numpy."""
 
 import numpy as np
 import onnxruntime
@@ -8,9 +8,11 @@ import torch
 from bitprior_export.graphs.adjoint import RULES, emit_adjoint
 from bitprior_export.graphs.builder import GraphBuilder
 from bitprior_export.graphs.forward import emit_forward
+from bitprior_runtime.engines.tape import NumpyProgram
 from bitprior_runtime.ops import OPS
 from bitprior_runtime.program import Node, Program
-from builders.op_cases import CASES, KINDS, assert_close, inputs, one_op
+from builders.cases import assert_close, name_of, runs
+from builders.op_cases import CASES
 
 
 def reverse(program, x, cotangent):
@@ -32,19 +34,21 @@ def test_every_op_has_a_rule():
     assert set(RULES) == set(OPS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}{case[1]}{case[2]}")
-def test_the_adjoint_in_onnxruntime_equals_torch(case, kind):
-    op, shape, attributes, constants, reference = case
-    x = inputs(kind, shape)
+@pytest.mark.parametrize(
+    ("case", "kind"), runs(CASES), ids=lambda item: item if isinstance(item, str) else name_of(item)
+)
+def test_the_adjoint_in_onnxruntime_equals_torch_and_numpy(case, kind):
+    x = case.inputs(kind)
     tensor = torch.tensor(np.ascontiguousarray(x), requires_grad=True)
-    expected = reference(tensor)
+    expected = case.reference(tensor)
     cotangent = np.random.default_rng(2).standard_normal(expected.shape).astype(np.float32)
-    value, gradient = reverse(one_op(op, shape, attributes, constants), x, cotangent)
-    expected.backward(torch.tensor(cotangent))
+    value, gradient = reverse(case.program, x, cotangent)
     assert_close(value, expected.detach().numpy())
-    if kind == "zero" and op == "LeakyRelu":
+    runner = NumpyProgram(case.program, np.float32)
+    assert_close(gradient, runner.backward(runner.forward({"in": x}), cotangent)["in"])
+    if kind == "zero" and case.op == "LeakyRelu":
         return  # any slope between the two is a subgradient at 0
+    expected.backward(torch.tensor(cotangent))
     assert_close(gradient, tensor.grad.numpy())
 
 
@@ -53,3 +57,30 @@ def test_a_tensor_read_twice_gathers_both_cotangents():
     x = np.array([[0.3, -1.2, 2.0]], np.float32)
     _, found = reverse(Program("square", {"in": (3,)}, "out", nodes, {}), x, np.ones_like(x))
     np.testing.assert_allclose(found, np.tanh(x) + x * (1 - np.tanh(x) ** 2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("rounding", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+@pytest.mark.parametrize(
+    "transformation", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"]
+)
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_resize_equals_onnxruntime_between_many_sizes(mode, transformation, rounding):
+    if mode == "linear" and rounding != "floor":
+        return  # nearest_mode says nothing there
+    rng = np.random.default_rng(0)
+    for size, wanted in [(1, 3), (2, 1), (3, 7), (4, 6), (5, 5), (6, 10), (7, 3), (8, 24), (9, 4)]:
+        attributes = {
+            "sizes": (wanted, size),
+            "mode": mode,
+            "coordinate_transformation_mode": transformation,
+            "nearest_mode": rounding,
+        }
+        node = Node("Resize", ("in",), "out", attributes)
+        program = Program("p", {"in": (2, size, wanted)}, "out", [node], {})
+        x = rng.standard_normal((2, 2, size, wanted)).astype(np.float32)
+        cotangent = rng.standard_normal((2, 2, wanted, size)).astype(np.float32)
+        runner = NumpyProgram(program, np.float32)
+        values = runner.forward({"in": x})
+        value, gradient = reverse(program, x, cotangent)
+        assert_close(value, values["out"])
+        assert_close(gradient, runner.backward(values, cotangent)["in"])

@@ -240,12 +240,29 @@ def test_reshapes_that_move_the_batch_or_do_not_fit_are_refused(
         read(path)
 
 
-def test_a_target_that_is_computed_is_refused(tmp_path: Path) -> None:
+def test_a_target_computed_from_shapes_is_worked_out(tmp_path: Path) -> None:
+    constant = numpy_helper.from_array(np.array([2, 2], dtype=np.int64))
     path = save(
         tmp_path,
-        [helper.make_node("Shape", ["z"], ["t"]), helper.make_node("Reshape", ["z", "t"], ["x"])],
+        [
+            helper.make_node("Shape", ["z"], ["s"], end=1),
+            helper.make_node("Constant", [], ["c"], value=constant),
+            helper.make_node("Concat", ["s", "c"], ["t"], axis=0),
+            helper.make_node("Reshape", ["z", "t"], ["x"]),
+        ],
     )
-    with pytest.raises(UnsupportedOpError, match="Shape"):
+    assert read(path).nodes[0].attributes == {"shape": (2, 2)}
+
+
+def test_a_target_computed_from_values_is_refused(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        [
+            helper.make_node("Cast", ["z"], ["t"], to=TensorProto.INT64),
+            helper.make_node("Reshape", ["z", "t"], ["x"]),
+        ],
+    )
+    with pytest.raises(UnsupportedOpError, match=r"Cast.*another type"):
         read(path)
 
 

@@ -1,4 +1,4 @@
-"""Add, Sub and Mul; the cotangent of an operand that was broadcast is summed back to its shape."""
+"""Add, Sub, Mul and Div; the cotangent of an operand that was repeated is summed back."""
 
 from collections.abc import Mapping
 
@@ -20,15 +20,22 @@ def _mul(call: Call) -> str:
     return _unbroadcast(call, product)
 
 
+def _div(call: Call) -> str:
+    builder = call.builder
+    quotient = builder.add("Div", [call.cotangent, call.input(1)])
+    if call.index == 1:
+        quotient = builder.add("Neg", [builder.add("Mul", [quotient, call.output])])
+    return _unbroadcast(call, quotient)
+
+
 def _unbroadcast(call: Call, value: str) -> str:
     """Sum over the axes along which the operand was repeated; the batch is never one of them."""
     own, full = call.shape(call.index), call.output_shape
-    if len(own) != len(full):
-        raise NotImplementedError("the operands of an element-wise op have one rank")
-    axes = [axis + 1 for axis, size in enumerate(own) if size == 1 and full[axis] != 1]
+    # An activation has the rank of the output: only constants may have fewer axes.
+    axes = [axis for axis, size in enumerate(own, 1) if size == 1 != full[axis - 1]]
     if not axes:
         return value
     return call.builder.add("ReduceSum", [value, call.builder.integers(axes, "axes")], keepdims=1)
 
 
-RULES: Mapping[str, Rule] = {"Add": _add, "Sub": _sub, "Mul": _mul}
+RULES: Mapping[str, Rule] = {"Add": _add, "Sub": _sub, "Mul": _mul, "Div": _div}

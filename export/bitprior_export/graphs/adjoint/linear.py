@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from bitprior_export.graphs.adjoint.call import Call, Rule
-from bitprior_export.graphs.forward import emit_reshape
+from bitprior_export.graphs.operands import emit_reshape
 from bitprior_runtime.program import Shape
 
 

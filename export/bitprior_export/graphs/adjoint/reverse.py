@@ -2,12 +2,32 @@
 
 from collections.abc import Mapping
 
-from bitprior_export.graphs.adjoint import activations, elementwise, linear
+from bitprior_export.graphs.adjoint import (
+    activations,
+    elementwise,
+    functions,
+    joining,
+    linear,
+    normalisation,
+    rearranging,
+    reduction,
+    separable,
+)
 from bitprior_export.graphs.adjoint.call import Call, Rule
 from bitprior_export.graphs.builder import GraphBuilder
 from bitprior_export.graphs.forward import Emitted
 
-RULES: Mapping[str, Rule] = {**activations.RULES, **elementwise.RULES, **linear.RULES}
+RULES: Mapping[str, Rule] = {
+    **activations.RULES,
+    **elementwise.RULES,
+    **functions.RULES,
+    **joining.RULES,
+    **linear.RULES,
+    **normalisation.RULES,
+    **rearranging.RULES,
+    **reduction.RULES,
+    **separable.RULES,
+}
 
 
 def emit_adjoint(builder: GraphBuilder, emitted: Emitted, cotangent: str) -> str:

@@ -9,4 +9,12 @@ def _table(call: Call) -> Lowered:
     return [RealTable(call.node.output, call.source, call.node.output, call.node.op, alpha)]
 
 
-RULES: dict[str, Rule] = dict.fromkeys(("Elu", "Sigmoid", "Softplus", "Tanh"), _table)
+def _selu(call: Call) -> Lowered:
+    name, alpha, gamma = call.node.output, call.number("alpha"), call.number("gamma")
+    return [RealTable(name, call.source, name, "Elu", alpha, gain=gamma)]
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(("Elu", "Sigmoid", "Softplus", "Tanh"), _table),
+    "Selu": _selu,
+}

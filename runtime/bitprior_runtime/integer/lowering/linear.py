@@ -47,8 +47,8 @@ def _weight(call: Call, axis: int) -> Weight:
 
 def _with(weight: Weight, integers: NDArray[Any], scale: Floats) -> Weight:
     small = integers.min() >= -128 and integers.max() <= 127
-    packed = np.ascontiguousarray(integers, dtype=np.int8 if small else np.int16)
-    return replace(weight, integers=packed, scale=scale)
+    whole = np.ascontiguousarray(integers, dtype=np.int16)
+    return replace(weight, integers=whole.astype(np.int8) if small else whole, scale=scale)
 
 
 def _bias(call: Call, channels: int, factor: float = 1.0) -> Floats:

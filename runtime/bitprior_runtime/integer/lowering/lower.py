@@ -1,11 +1,14 @@
 """Lower a program node by node."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from bitprior_runtime.errors import ProgramError
 from bitprior_runtime.integer.lowering import arrangement, elementwise, functions, linear
 from bitprior_runtime.integer.lowering.call import Call, Rule
-from bitprior_runtime.integer.real import RealNode, RealProgram
+from bitprior_runtime.integer.real import RealElementwise, RealNode, RealProgram, Term, leader_of
 from bitprior_runtime.program import Node, Program, Shape
 from bitprior_runtime.shapes import complete_attributes, infer_shapes
 
@@ -48,7 +51,7 @@ def lower(program: Program, weight_bits: int) -> RealProgram:
             held[node.output] = node.output
             nodes += lowered
     target = held[program.output]
-    return RealProgram(
+    lowered_program = RealProgram(
         name=program.name,
         source=source,
         target=target,
@@ -58,6 +61,23 @@ def lower(program: Program, weight_bits: int) -> RealProgram:
             holder: tuple(name for name, where in held.items() if where == holder)
             for holder in held.values()
         },
+    )
+    return _apart(lowered_program, program.output)
+
+
+def _apart(program: RealProgram, output: str) -> RealProgram:
+    """Return the program with a step of its own for the output, if it is the moved input."""
+    leader = leader_of(program)
+    if leader[program.target] != leader[program.source]:
+        return program
+    target, one = f"{output}#apart", np.ones(1)
+    node = RealElementwise(target, (Term(program.target, one, one),), target, np.zeros(1), 1)
+    return replace(
+        program,
+        target=target,
+        nodes=[*program.nodes, node],
+        shapes={**program.shapes, target: program.shapes[program.target]},
+        aliases={**program.aliases, target: (output,)},
     )
 
 

@@ -1,0 +1,65 @@
+"""A finished training run as the source of an export."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from bitprior_export.errors import RunRecordError
+from bitprior_export.manifest import widest
+from bitprior_export.qonnx.document import open_onnx
+from bitprior_export.qonnx.reader import Translation, translate
+from bitprior_export.source import Source, ends
+from bitprior_export.training_run import GENERATOR, SENSING, TrainingRun
+from bitprior_runtime.bundle import SolverDefaults
+
+# Of run.json, these are said elsewhere in the manifest.
+_ELSEWHERE = ("licence", "geometry", "bits", "grid", "latent", "measurements")
+
+
+def source_of_run(run: TrainingRun) -> Source:
+    """Open a run's networks.
+
+    Raises:
+        RunRecordError: run.json and the networks do not fit each other.
+        QonnxError, UnsupportedOpError: A network is not one a program can hold.
+    """
+    generator = translate(open_onnx(run.folder / GENERATOR), "generator", "z", "x")
+    sensing = translate(open_onnx(run.folder / SENSING), "sensing", "x", "y")
+    _check_record(run, generator, sensing)
+    convolutional = any(node.op == "Conv" for node in sensing.program.nodes)
+    return Source(
+        name=f"{run.dataset}-{run.bits}bit",
+        generator=generator,
+        sensing=sensing,
+        measurement="cnn" if convolutional else "mlp",
+        images=run.images,
+        solver=SolverDefaults(step_size=run.step_size, sparsity=run.sparsity),
+        licence=run.licence,
+        training=_training(run),
+    )
+
+
+def _check_record(run: TrainingRun, generator: Translation, sensing: Translation) -> None:
+    """Check shapes z [k] -> x [C,H,W] -> y [m] and the bit width against run.json."""
+    wanted = ((run.latent,), run.geometry, run.geometry, (run.measurements,))
+    found = (*ends(generator), *ends(sensing))
+    todo = "export the files of one and the same run"
+    if wanted != found:
+        arrows = "generator {} -> {}, sensing {} -> {}"
+        raise RunRecordError(
+            f"{arrows.format(*wanted)}, as run.json says", arrows.format(*found), todo
+        )
+    bits, _, _ = widest(generator.program)
+    if bits != run.bits:
+        raise RunRecordError(
+            f"a {run.bits}-bit generator, as run.json says", f"{bits} bits in {GENERATOR}", todo
+        )
+
+
+def _training(run: TrainingRun) -> Mapping[str, Any]:
+    kept = {name: value for name, value in run.record.items() if name not in _ELSEWHERE}
+    sources = {
+        name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest()
+        for name in (GENERATOR, SENSING)
+    }
+    return {**kept, "sources": sources}
