@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.errors import ProgramError
-from bitprior_runtime.integer.plan import IntegerProgram, Kind, LinearNode
+from bitprior_runtime.integer.assemble import sources_of
+from bitprior_runtime.integer.plan import (
+    ElementwiseNode,
+    IntegerProgram,
+    Kind,
+    LinearNode,
+    TableNode,
+)
 from bitprior_runtime.program import Shape
 
 Order = NDArray[np.int32]
@@ -41,22 +48,34 @@ class Layout:
 
 
 def lay_out(program: IntegerProgram) -> Layout:
-    """Choose the layout of every tensor.
+    """Choose the layout of every tensor: images channels-last, and what meets them likewise.
 
     Raises:
         ProgramError: Convolutions read one tensor as images of different shapes.
     """
+    alike = _alike(program)
     shapes: dict[int, Shape] = {}
     for node in program.nodes:
         for tensor, shape in _images(node):
-            if shapes.setdefault(tensor, shape) != shape:
+            if shapes.setdefault(alike[tensor], shape) != shape:
                 raise unsupported(
                     "a tensor that all convolutions read as images of one shape",
-                    f"{shapes[tensor]} and {shape} at {program.tensors[tensor].name!r}",
+                    f"{shapes[alike[tensor]]} and {shape} at {program.tensors[tensor].name!r}",
                 )
+    orders = {first: _last(shape) for first, shape in shapes.items() if _is_image(shape)}
     return Layout(
-        {tensor: _last(shape) for tensor, shape in shapes.items() if _is_image(shape)}
+        {tensor: orders[first] for tensor, first in enumerate(alike) if first in orders}
     )
+
+
+def _alike(program: IntegerProgram) -> list[int]:
+    """Return, for each tensor, the first of those that must lie in the same order."""
+    first = list(range(len(program.tensors)))
+    for node in program.nodes:
+        if isinstance(node, TableNode | ElementwiseNode):
+            tied = {first[node.target], *(first[source] for source in sources_of(node))}
+            first = [min(tied) if one in tied else one for one in first]
+    return first
 
 
 def unsupported(expected: str, found: str) -> ProgramError:

@@ -98,7 +98,7 @@ class NativePlan:
             made, period = self._gather(node, program, layout)
             source = node.source
         else:
-            made, period = self._table(node, program, layout)
+            made, period = self._table(node, program)
             source = node.source
         return structs.Node(
             kind=int(node.kind),
@@ -148,11 +148,6 @@ class NativePlan:
     ) -> tuple[structs.AnyNode, int]:
         order = layout.order(node.target)
         size = program.tensors[node.target].size
-        for operand in node.operands:
-            if not _same(layout.order(operand.source), order):
-                raise unsupported(
-                    "element-wise nodes whose tensors lie in one order", f"others at {node.name!r}"
-                )
         named: dict[str, NDArray[Any]] = {"offset": node.offset}
         for place, operand in enumerate(node.operands):
             for name in ("positive", "negative", "slope_positive", "slope_negative"):
@@ -212,10 +207,8 @@ class NativePlan:
         return made, period
 
     def _table(
-        self, node: TableNode, program: IntegerProgram, layout: Layout
+        self, node: TableNode, program: IntegerProgram
     ) -> tuple[structs.AnyNode, int]:
-        if not _same(layout.order(node.source), layout.order(node.target)):
-            raise unsupported("a table that keeps the order", f"another at {node.name!r}")
         made = structs.Table(
             values=self._keeper.address(node.values),
             slopes=self._keeper.address(node.slopes),
@@ -239,12 +232,6 @@ def _merge(rule: Merge | None) -> structs.MergeRule:
     if rule is None:
         return structs.MergeRule()
     return structs.MergeRule(present=1, multiplier=rule.multiplier, exponent=rule.exponent)
-
-
-def _same(one: Order | None, other: Order | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return np.array_equal(one, other)
 
 
 def _hand_over(drawn_places: Order, image_order: Order | None) -> Order | None:
