@@ -26,6 +26,8 @@ Array = NDArray[Any]
 PERCENTILE = 99.99
 # The ranges that "mse" tries, as shares of the largest magnitude.
 _SHARES = tuple(share / 40 for share in range(10, 41))
+# So many images are recovered for their latents.
+_RECOVERED = 24
 # After so many steps of a recovery its latents are taken.
 _STOPS = (0, 1, 3, 10, 25)
 # Values that "mse" looks at, spread evenly over all it could.
@@ -38,17 +40,17 @@ _SEED = 1
 def recovery_latents(
     generator: Program, sensing: Program, images: NDArray[np.float32], solver: SolverDefaults
 ) -> NDArray[np.float32]:
-    """Return latents met on the way of recoveries of real images, [len(_STOPS) * N, k].
+    """Return latents met on the way of recoveries, [len(_STOPS) * min(N, _RECOVERED), k].
 
     Args:
         generator: Program z -> x.
         sensing: Program x -> y.
-        images: Real images [N,C,H,W] in [0,1].
+        images: Real images [N,C,H,W] in [0,1], of which the first _RECOVERED are recovered.
         solver: Step size, sparsity and start distribution.
     """
     engine = FloatEngine(generator, sensing)
     ((size,),) = generator.inputs.values()
-    y = engine.sense(images)
+    y = engine.sense(images[:_RECOVERED])
     (z,) = initial_latents(len(y), size, _SEED, kind=solver.initial_latent)
     met, done = [], 0
     for stop in _STOPS:

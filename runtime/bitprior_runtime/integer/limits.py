@@ -53,7 +53,7 @@ def _limit(node: RealLinear, its: Range) -> int:
     bias = np.abs(node.bias) / (its.absmax * node.weight.scale)
     largest = float((reach + bias).max())
     limit = min(its.limit, int(INT32_MAX / largest)) if largest else its.limit
-    # The bias is rounded: that may be half too much.
+    # The quotient above is rounded; only this comparison of integers counts.
     while limit >= LEAST_LIMIT and not _fits(node, reach, Range(its.absmax, limit)):
         limit -= 1
     if limit < LEAST_LIMIT:

@@ -131,6 +131,17 @@ def test_an_activation_whose_input_is_read_elsewhere_stays_by_itself():
     assert kinds == [Kind.DENSE, Kind.ELEMENTWISE, Kind.ELEMENTWISE]
 
 
+@pytest.mark.parametrize("op", ["Abs", "PRelu"])
+def test_other_pieces_after_a_layer_stay_by_themselves(op):
+    tensors = {
+        "w": FloatTensor(np.eye(SIZE, dtype=np.float32)),
+        "s": FloatTensor(np.linspace(0.1, 0.4, SIZE, dtype=np.float32)),
+    }
+    constants = ("s",) if op == "PRelu" else ()
+    plan = compiled(chain((SIZE,), ("MatMul", ("w",), {}), (op, constants, {}), tensors=tensors))
+    assert [node.kind for node in plan.generator.nodes] == [Kind.DENSE, Kind.ELEMENTWISE]
+
+
 def test_affine_maps_in_a_row_are_one():
     ops = [("Mul", ("half",), {}), ("Add", ("half",), {}), ("Sub", ("half",), {})]
     plan = compiled(chain((SIZE,), *ops, tensors=HALF))
@@ -275,7 +286,8 @@ def test_a_sum_of_too_many_activations_is_refused_at_its_node():
 
 
 def test_an_element_read_by_too_many_is_refused_at_its_node():
-    nodes = [Node("ReduceMean", ("z",), "m", {"axes": (1,)}), Node("Sub", ("z", "m"), "x")]
+    first = {"starts": (0,), "ends": (1,), "axes": (1,), "steps": (1,)}
+    nodes = [Node("Slice", ("z",), "first", first), Node("Sub", ("z", "first"), "x")]
     generator = Program("generator", {"z": (70_000,)}, "x", nodes, {})
     with pytest.raises(ProgramError, match=r"'x#1'.*read 70000 times"):
         compiled(generator, 8, np.ones((1, 70_000), np.float32))

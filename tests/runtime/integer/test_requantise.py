@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bitprior_runtime.errors import ProgramError
-from bitprior_runtime.integer.plan import UNIT
+from bitprior_runtime.integer.plan import UNIT, Merge
 from bitprior_runtime.integer.requantise import (
     common_shift,
     encode,
@@ -113,3 +113,7 @@ def test_a_merge_brings_one_constant_to_the_other(first, further):
     ratio = Fraction(further) / Fraction(first)
     kept = rule.multiplier * Fraction(2) ** rule.exponent
     assert abs(kept / ratio - 1) <= Fraction(1, 2**14)
+
+
+def test_a_merge_by_just_less_than_one_is_one():
+    assert merge(1.0, float(np.nextafter(1.0, 0.0))) == Merge(1 << 14, -14)
