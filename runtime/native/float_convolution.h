@@ -1,4 +1,4 @@
-/* Convolution of one sample, both directions, as blocked matrix products; included once per kernel.
+/* Convolution, both directions, as blocked matrix products; included once per kernel.
  *
  * Lanes are neighbouring positions of the patch side, weights are broadcast. A block of weights is
  * decoded into a small panel on the stack; patches are gathered for a tile of positions and a block
@@ -72,37 +72,30 @@ static void product(const float *a, int64_t a_row, int64_t a_step, int64_t heigh
                      c_stride, add);
 }
 
-/* Decode groups of 16 columns `first` .. `last` - 1 of one row into the grid's integers. */
-INLINE void decode_bits(const bp_weight *weight, const int bits, int64_t row, int64_t first,
-                        int64_t last, float *out)
+/* Decode groups `first` .. `last` - 1 of 16 columns, of `height` rows, into the grid's integers. */
+INLINE void decode_bits(const bp_weight *weight, const int bits, int64_t row, int64_t height,
+                        int64_t first, int64_t last, float *out, int64_t out_stride)
 {
     const int per = 32 / bits;
     const V table = v_table(bits);
     const V multiplier = v_set(weight->multiplier), extra = v_set(weight->extra);
     for (int64_t group = first; group < last; group++) {
         const uint32_t *words = bp_row(weight, row) + group / per * BP_LANES;
-        int shift = (int)(group % per) * bits;
-        for (int lane = 0; lane < BP_LANES; lane += VL) {
-            V v = v_decode(v_words(words + lane) >> (shift & 31), bits, table);
-            v_store(out + (group - first) * BP_LANES + lane,
-                    bits < 32 ? v_fma(v, multiplier, extra) : v);
-        }
+        const int t = (int)(group % per);
+        float *to = out + (group - first) * BP_LANES;
+        for (int64_t m = 0; m < height; m++)
+            for (int lane = 0; lane < BP_LANES; lane += VL) {
+                VU code = v_words(words + m * weight->blocks * BP_LANES + lane);
+                V v = v_decode(first_code(code, bits, t, 1), bits, table);
+                v_store(to + m * out_stride + lane, bits < 32 ? v_fma(v, multiplier, extra) : v);
+            }
     }
 }
 
-static void decode(const bp_weight *weight, int64_t row, int64_t first, int64_t last, float *out)
+static void decode(const bp_weight *weight, int64_t row, int64_t height, int64_t first,
+                   int64_t last, float *out, int64_t out_stride)
 {
-    switch (weight->bits) {
-    case 1: decode_bits(weight, 1, row, first, last, out); break;
-    case 2: decode_bits(weight, 2, row, first, last, out); break;
-    case 3: decode_bits(weight, 3, row, first, last, out); break;
-    case 4: decode_bits(weight, 4, row, first, last, out); break;
-    case 5: decode_bits(weight, 5, row, first, last, out); break;
-    case 6: decode_bits(weight, 6, row, first, last, out); break;
-    case 7: decode_bits(weight, 7, row, first, last, out); break;
-    case 8: decode_bits(weight, 8, row, first, last, out); break;
-    default: decode_bits(weight, 32, row, first, last, out); break;
-    }
+    FOR_BITS(decode_bits, weight, row, height, first, last, out, out_stride)
 }
 
 /* Copy every `step`-th of a run of floats. May read and write a vector past the end. */
@@ -160,108 +153,148 @@ static void crop(const bp_geometry *g, const float *dense, float *x)
                    (size_t)g->width * sizeof *x);
 }
 
-/* The rows of the patch side that are worked on together, in one group of channels. */
+/* What is worked on together: some rows of the patch side of one group, of some samples. */
 typedef struct {
-    int64_t group, row, count;
+    int64_t samples, group, row, count;
 } part;
 
-static void correlate_part(const bp_weight *weight, const bp_geometry *g, part at,
-                           const float *dense, float *patches, float *y)
+static void gather(const bp_geometry *g, part at, const float *dense, int64_t first, int64_t depth,
+                   float *patches)
 {
     const bp_padded size = bp_padded_of(g);
-    const int64_t outer = g->outputs / g->groups, inner = g->channels / g->groups;
-    const int64_t positions = g->rows * g->columns, width = at.count * g->columns;
+    const int64_t inner = g->channels / g->groups, width = at.count * g->columns;
     const float *channels = dense + at.group * inner * size.height * size.width;
+    for (int64_t k = 0; k < depth; k++) {
+        const float *from = channels + bp_tap(g, size, first + k);
+        for (int64_t s = 0; s < at.samples; s++)
+            for (int64_t r = 0; r < at.count; r++)
+                gather_run(from + s * bp_padded_floats(g) +
+                               (at.row + r) * g->strides[0] * size.width,
+                           g->strides[1], g->columns,
+                           patches + (k * at.samples + s) * width + r * g->columns);
+    }
+}
+
+static void correlate_part(const bp_weight *weight, const bp_geometry *g, part at,
+                           const float *dense, float *patches, float *y, int64_t y_stride)
+{
+    const int64_t outer = g->outputs / g->groups, positions = g->rows * g->columns;
+    const int64_t width = at.count * g->columns, together = at.samples * width;
     for (int64_t first = 0; first < weight->columns; first += DEEP) {
         int64_t depth = weight->columns - first < DEEP ? weight->columns - first : DEEP;
-        for (int64_t k = 0; k < depth; k++) {
-            const float *from = channels + bp_tap(g, size, first + k);
-            for (int64_t r = 0; r < at.count; r++)
-                gather_run(from + (at.row + r) * g->strides[0] * size.width, g->strides[1],
-                           g->columns, patches + k * width + r * g->columns);
-        }
+        gather(g, at, dense, first, depth, patches);
         for (int64_t o = 0; o < outer; o += TALL) {
             float panel[TALL * DEEP] __attribute__((aligned(64)));
             int64_t height = outer - o < TALL ? outer - o : TALL;
-            for (int64_t m = 0; m < height; m++)
-                decode(weight, at.group * outer + o + m, first / BP_LANES,
-                       (first + depth + BP_LANES - 1) / BP_LANES, panel + m * DEEP);
-            product(panel, DEEP, 1, height, depth, patches, width, width,
-                    y + (at.group * outer + o) * positions + at.row * g->columns, positions,
-                    first > 0);
+            decode(weight, at.group * outer + o, height, first / BP_LANES,
+                   (first + depth + BP_LANES - 1) / BP_LANES, panel, DEEP);
+            float *to = y + (at.group * outer + o) * positions + at.row * g->columns;
+            for (int64_t s = 0; s < at.samples; s++)
+                product(panel, DEEP, 1, height, depth, patches + s * width, together, width,
+                        to + s * y_stride, positions, first > 0);
         }
     }
 }
 
 static void scatter_part(const bp_weight *weight, const bp_geometry *g, part at, const float *y,
-                         float *patches, float *dense)
+                         int64_t y_stride, float *patches, float *dense)
 {
     const bp_padded size = bp_padded_of(g);
     const int64_t outer = g->outputs / g->groups, inner = g->channels / g->groups;
-    const int64_t positions = g->rows * g->columns, width = at.count * g->columns;
+    const int64_t positions = g->rows * g->columns;
+    const int64_t width = at.count * g->columns, together = at.samples * width;
     float *channels = dense + at.group * inner * size.height * size.width;
     for (int64_t first = 0; first < weight->columns; first += BP_LANES) {
         int64_t taps = weight->columns - first < BP_LANES ? weight->columns - first : BP_LANES;
         for (int64_t o = 0; o < outer; o += DEEP) {
             float panel[DEEP * BP_LANES] __attribute__((aligned(64)));
             int64_t depth = outer - o < DEEP ? outer - o : DEEP;
-            for (int64_t k = 0; k < depth; k++)
-                decode(weight, at.group * outer + o + k, first / BP_LANES, first / BP_LANES + 1,
-                       panel + k * BP_LANES);
-            product(panel, 1, BP_LANES, taps, depth,
-                    y + (at.group * outer + o) * positions + at.row * g->columns, positions, width,
-                    patches, width, o > 0);
+            decode(weight, at.group * outer + o, depth, first / BP_LANES, first / BP_LANES + 1,
+                   panel, BP_LANES);
+            const float *from = y + (at.group * outer + o) * positions + at.row * g->columns;
+            for (int64_t s = 0; s < at.samples; s++)
+                product(panel, 1, BP_LANES, taps, depth, from + s * y_stride, positions, width,
+                        patches + s * width, together, o > 0);
         }
         for (int64_t k = 0; k < taps; k++) {
             float *to = channels + bp_tap(g, size, first + k);
-            for (int64_t r = 0; r < at.count; r++)
-                add_run(patches + k * width + r * g->columns, g->strides[1], g->columns,
-                        to + (at.row + r) * g->strides[0] * size.width);
+            for (int64_t s = 0; s < at.samples; s++)
+                for (int64_t r = 0; r < at.count; r++)
+                    add_run(patches + k * together + s * width + r * g->columns, g->strides[1],
+                            g->columns,
+                            to + s * bp_padded_floats(g) +
+                                (at.row + r) * g->strides[0] * size.width);
         }
     }
 }
 
-/* Whether all patches are one: then the product is one with a vector. */
+/* Whether a sample has one patch only: then the product is one with a vector. */
 static int single(const bp_geometry *g)
 {
     return g->rows * g->columns == 1 && g->groups == 1;
 }
 
-static void correlate(const bp_weight *weight, const bp_geometry *g, const float *x, float *y,
-                      float *scratch)
+static void correlate_samples(const bp_weight *weight, const bp_geometry *g, int64_t samples,
+                              const float *x, int64_t x_stride, float *y, int64_t y_stride,
+                              float *scratch)
 {
-    float *dense = scratch, *patches = scratch + bp_padded_floats(g);
-    pad(g, x, dense);
+    const int64_t each = bp_padded_floats(g), step = bp_rows_at_a_time(g);
+    float *dense = scratch, *patches = scratch + samples * each;
+    for (int64_t s = 0; s < samples; s++)
+        pad(g, x + s * x_stride, dense + s * each);
     if (single(g)) {
-        for (int64_t k = 0; k < weight->columns; k++)
-            patches[k] = dense[bp_tap(g, bp_padded_of(g), k)];
-        forward(weight, patches, weight->columns, 1, y, weight->rows);
+        for (int64_t s = 0; s < samples; s++)
+            for (int64_t k = 0; k < weight->columns; k++)
+                patches[s * weight->columns + k] = dense[s * each + bp_tap(g, bp_padded_of(g), k)];
+        forward(weight, patches, weight->columns, samples, y, y_stride);
         return;
     }
-    const int64_t step = bp_rows_at_a_time(g);
     for (int64_t group = 0; group < g->groups; group++)
         for (int64_t row = 0; row < g->rows; row += step) {
             int64_t count = g->rows - row < step ? g->rows - row : step;
-            correlate_part(weight, g, (part){group, row, count}, dense, patches, y);
+            correlate_part(weight, g, (part){samples, group, row, count}, dense, patches, y,
+                           y_stride);
         }
 }
 
-static void scatter(const bp_weight *weight, const bp_geometry *g, const float *y, float *x,
-                    float *scratch)
+static void scatter_samples(const bp_weight *weight, const bp_geometry *g, int64_t samples,
+                            const float *y, int64_t y_stride, float *x, int64_t x_stride,
+                            float *scratch)
 {
-    float *dense = scratch, *patches = scratch + bp_padded_floats(g);
-    memset(dense, 0, (size_t)bp_padded_floats(g) * sizeof *dense);
+    const int64_t each = bp_padded_floats(g), step = bp_rows_at_a_time(g);
+    float *dense = scratch, *patches = scratch + samples * each;
+    memset(dense, 0, (size_t)(samples * each) * sizeof *dense);
     if (single(g)) {
-        adjoint(weight, y, weight->rows, 1, patches, weight->columns);
-        for (int64_t k = 0; k < weight->columns; k++)
-            dense[bp_tap(g, bp_padded_of(g), k)] += patches[k];
+        adjoint(weight, y, y_stride, samples, patches, weight->columns);
+        for (int64_t s = 0; s < samples; s++)
+            for (int64_t k = 0; k < weight->columns; k++)
+                dense[s * each + bp_tap(g, bp_padded_of(g), k)] += patches[s * weight->columns + k];
     } else {
-        const int64_t step = bp_rows_at_a_time(g);
         for (int64_t group = 0; group < g->groups; group++)
             for (int64_t row = 0; row < g->rows; row += step) {
                 int64_t count = g->rows - row < step ? g->rows - row : step;
-                scatter_part(weight, g, (part){group, row, count}, y, patches, dense);
+                scatter_part(weight, g, (part){samples, group, row, count}, y, y_stride, patches,
+                             dense);
             }
     }
-    crop(g, dense, x);
+    for (int64_t s = 0; s < samples; s++)
+        crop(g, dense + s * each, x + s * x_stride);
+}
+
+static void correlate(const bp_weight *weight, const bp_geometry *g, int64_t samples,
+                      const float *x, int64_t x_stride, float *y, int64_t y_stride, float *scratch)
+{
+    const int64_t step = bp_samples_at_a_time(g);
+    for (int64_t s = 0; s < samples; s += step)
+        correlate_samples(weight, g, samples - s < step ? samples - s : step, x + s * x_stride,
+                          x_stride, y + s * y_stride, y_stride, scratch);
+}
+
+static void scatter(const bp_weight *weight, const bp_geometry *g, int64_t samples, const float *y,
+                    int64_t y_stride, float *x, int64_t x_stride, float *scratch)
+{
+    const int64_t step = bp_samples_at_a_time(g);
+    for (int64_t s = 0; s < samples; s += step)
+        scatter_samples(weight, g, samples - s < step ? samples - s : step, y + s * y_stride,
+                        y_stride, x + s * x_stride, x_stride, scratch);
 }

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_ROWS 16                 /* rows that go through the networks together */
-#define WORKSPACE_FLOATS (1 << 19)   /* aimed at: what a part uses should stay in the cache */
+#define MOST_ROWS 16               /* rows that go through the networks together */
+#define WORKSPACE_FLOATS (1 << 21) /* aimed at, of one thread: 8 MB */
 
 struct bp_float_engine {
     const bp_program *program;
     bp_float_kernels kernels;
     bp_pool *pool;
-    int64_t part;  /* rows of a full part */
+    int64_t part;   /* rows of a full part */
     int64_t floats; /* of one thread: values, scratch, solver */
     int64_t threads;
     float *memory;

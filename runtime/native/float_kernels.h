@@ -26,13 +26,13 @@ typedef struct {
     /* g[r][i] = sum_o q[o,i] c[r][o]. */
     void (*adjoint)(const bp_weight *weight, const float *c, int64_t c_stride, int64_t count,
                     float *g, int64_t g_stride);
-    /* y [outputs][rows][columns] from x [channels][height][width], one sample; the weight is
+    /* y [outputs][rows][columns] from x [channels][height][width] of each sample; the weight is
      * [outputs][channels / groups x taps], the scratch of bp_convolution_scratch floats. */
-    void (*correlate)(const bp_weight *weight, const bp_geometry *geometry, const float *x, float *y,
-                      float *scratch);
+    void (*correlate)(const bp_weight *weight, const bp_geometry *geometry, int64_t samples,
+                      const float *x, int64_t x_stride, float *y, int64_t y_stride, float *scratch);
     /* Its adjoint: x from y. */
-    void (*scatter)(const bp_weight *weight, const bp_geometry *geometry, const float *y, float *x,
-                    float *scratch);
+    void (*scatter)(const bp_weight *weight, const bp_geometry *geometry, int64_t samples,
+                    const float *y, int64_t y_stride, float *x, int64_t x_stride, float *scratch);
     /* sum_i a[i] b[i], or sum_i a[i] if b is NULL. */
     float (*dot)(const float *a, const float *b, int64_t size);
     /* y = f(y). */

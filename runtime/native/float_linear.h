@@ -5,6 +5,35 @@
  */
 #include "float_kernels.h"
 
+/* Codes come out of a word one by one: from its lowest bits if they are looked up in a table, which
+ * ignores what is above, else from its highest, where a shift brings the sign along.
+ * Bring `span` codes from number t on into place: */
+INLINE VU first_code(VU words, const int bits, int t, int span)
+{
+    if (bits == 32)
+        return words;
+    return bits <= BY_TABLE ? words >> (t * bits) : words << (32 - (t + span) * bits);
+}
+
+/* ... the next code ... */
+INLINE VU next_code(VU words, const int bits)
+{
+    if (bits == 32)
+        return words;
+    return bits <= BY_TABLE ? words >> (bits & 31) : words << (bits & 31);
+}
+
+/* ... and which of the `span` the i-th is. */
+INLINE int position(const int bits, int i, int span)
+{
+    return bits <= BY_TABLE ? i : span - 1 - i;
+}
+
+/* Whether codes are single bits, told by a mask where the word is: 0, or -1 where the bit is set. */
+#define MASKED(bits) ((bits) == 1 && BY_MASK)
+
+INLINE VU bit_of(int t) { return (VU){0} + (1u << (t & 31)); }
+
 /* Sums of `outputs` weight rows from `row` on with `count` vectors x: y[r][o] = sum_i v[o,i] x[r][i]. */
 INLINE void forward_tile(const bp_weight *weight, const int bits, const int outputs, const int count,
                          int64_t row, const float *x, int64_t x_stride, float *y, int64_t y_stride)
@@ -21,23 +50,27 @@ INLINE void forward_tile(const bp_weight *weight, const int bits, const int outp
         int64_t left = weight->columns - block * per * BP_LANES;
         for (int lane = 0; lane < BP_LANES; lane += VL) {
             VU words[8];
-            for (int o = 0; o < outputs; o++)
+            for (int o = 0; o < outputs; o++) {
                 words[o] = v_words(bp_row(weight, row + o) + block * BP_LANES + lane);
-            for (int t = 0; t < per; t++) {
+                words[o] = first_code(words[o], bits, 0, per);
+            }
+            for (int i = 0; i < per; i++) {
+                const int t = position(bits, i, per);
                 const float *from = at + t * BP_LANES + lane;
                 int64_t here = left - t * BP_LANES - lane;
-                if (block >= whole && here <= 0)
-                    break;
                 V values[4];
-                for (int r = 0; r < count; r++)
+                for (int r = 0; r < count && here > 0; r++)
                     values[r] = block < whole || here >= VL ? v_load(from + r * x_stride)
                                                             : v_load_part(from + r * x_stride, here);
                 for (int o = 0; o < outputs; o++) {
-                    V v = v_decode(words[o], bits, table);
-                    if (bits < 32)
-                        words[o] = words[o] >> (bits & 31);
-                    for (int r = 0; r < count; r++)
-                        sums[o][r] = v_fma(v, values[r], sums[o][r]);
+                    if (here > 0)
+                        for (int r = 0; r < count; r++)
+                            sums[o][r] =
+                                MASKED(bits)
+                                    ? v_less_where(words[o], bit_of(t), sums[o][r], values[r])
+                                    : v_fma(v_decode(words[o], bits, table), values[r], sums[o][r]);
+                    if (!MASKED(bits))
+                        words[o] = next_code(words[o], bits);
                 }
             }
         }
@@ -90,22 +123,26 @@ INLINE void adjoint_tile(const bp_weight *weight, const int bits, const int span
         for (int64_t o = 0; o < weight->rows; o++) {
             V values[4];
             VU words = v_words(from + o * stride);
-            if (bits < 32)
-                words = words >> ((t * bits) & 31);
+            if (!MASKED(bits))
+                words = first_code(words, bits, t, span);
             for (int r = 0; r < count; r++)
                 values[r] = v_set(c[r * c_stride + o]);
             for (int s = 0; s < span; s++) {
                 /* Of float weights a group is a block, and neighbours lie side by side. */
-                V v = bits < 32 ? v_decode(words, bits, table)
-                                : v_decode(v_words(from + o * stride + s * BP_LANES), bits, table);
-                if (bits < 32)
-                    words = words >> (bits & 31);
+                if (bits == 32)
+                    words = v_words(from + o * stride + s * BP_LANES);
+                V v = v_decode(words, bits, table);
                 for (int r = 0; r < count; r++)
-                    sums[s][r] = v_fma(v, values[r], sums[s][r]);
+                    sums[s][r] = MASKED(bits)
+                                     ? v_less_where(words, bit_of(t + s), sums[s][r], values[r])
+                                     : v_fma(v, values[r], sums[s][r]);
+                if (!MASKED(bits))
+                    words = next_code(words, bits);
             }
         }
         for (int s = 0; s < span; s++) {
-            int64_t column = (block * per + t + s) * BP_LANES + lane;
+            int place = MASKED(bits) || bits == 32 ? s : position(bits, s, span);
+            int64_t column = (block * per + t + place) * BP_LANES + lane;
             for (int r = 0; r < count; r++)
                 v_store_part(g + r * g_stride + column, sums[s][r], weight->columns - column);
         }
@@ -161,13 +198,23 @@ INLINE void adjoint_bits(const bp_weight *weight, const int bits, const float *c
     default: direction(weight, 32, __VA_ARGS__); break; \
     }
 
-/* Sum of a[i] * b[i]; of a[i] alone if b is NULL. */
+/* Sum of a[i] * b[i]; of a[i] alone if b is NULL. In 16 parts, which keeps rounding small. */
 static float dot(const float *a, const float *b, int64_t size)
 {
-    V sum = v_set(0.0f), one = v_set(1.0f);
-    for (int64_t i = 0; i < size; i += VL)
-        sum = v_fma(v_load_part(a + i, size - i), b ? v_load_part(b + i, size - i) : one, sum);
-    return v_sum(sum);
+    V sums[BP_LANES / VL], one = v_set(1.0f);
+    for (int lane = 0; lane < BP_LANES / VL; lane++)
+        sums[lane] = v_set(0.0f);
+    for (int64_t i = 0; i < size; i += BP_LANES)
+        for (int lane = 0; lane < BP_LANES / VL; lane++) {
+            int64_t at = i + lane * VL, left = size - at;
+            V factor = b && left > 0 ? v_load_part(b + at, left) : one;
+            if (left > 0)
+                sums[lane] = v_fma(v_load_part(a + at, left), factor, sums[lane]);
+        }
+    float sum = 0.0f;
+    for (int lane = 0; lane < BP_LANES / VL; lane++)
+        sum += v_sum(sums[lane]);
+    return sum;
 }
 
 /* Turn sums of centred codes v into sums of the grid's integers, multiplier * v + extra. */

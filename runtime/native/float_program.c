@@ -26,14 +26,19 @@ static int64_t size_of(const step *s, int32_t value)
     return s->program->values[value].size;
 }
 
+static int64_t stride_of(const step *s, int32_t value)
+{
+    return bp_stride(&s->program->values[value]);
+}
+
 static float *row_of(const step *s, int32_t value, int64_t row)
 {
-    return bp_at(s->program, s->work, value) + row * bp_stride(&s->program->values[value]);
+    return bp_at(s->program, s->work, value) + row * stride_of(s, value);
 }
 
 static float *cotangent_of(const step *s, int32_t value, int64_t row)
 {
-    return bp_cotangent_at(s->program, s->work, value) + row * bp_stride(&s->program->values[value]);
+    return bp_cotangent_at(s->program, s->work, value) + row * stride_of(s, value);
 }
 
 /* y = y * scale + bias by channel, each `size` positions long. */
@@ -61,6 +66,16 @@ static void rescale_vector(const float *scale, const float *bias, int64_t size, 
             y[i] += bias[i];
 }
 
+/* Rescale the output of a convolution: the patch side of Conv, the dense side of ConvTranspose. */
+static void rescale_output(const bp_node *node, const float *bias, float *y)
+{
+    const bp_geometry *g = &node->geometry;
+    if (node->op == BP_CONV)
+        rescale(node->scale, bias, g->outputs, g->rows * g->columns, y);
+    else
+        rescale(node->scale, bias, g->channels, g->height * g->width, y);
+}
+
 /* Rows of x are `count` vectors each; if that is one, all rows go through the matrix together. */
 static void linear_forward(const step *s)
 {
@@ -72,8 +87,8 @@ static void linear_forward(const step *s)
         float *y = row_of(s, node->output, row);
         int64_t x_stride = weight->columns, y_stride = weight->rows;
         if (node->count == 1) {
-            x_stride = bp_stride(&s->program->values[node->inputs[0]]);
-            y_stride = bp_stride(&s->program->values[node->output]);
+            x_stride = stride_of(s, node->inputs[0]);
+            y_stride = stride_of(s, node->output);
         }
         s->kernels->forward(weight, x, x_stride, together, y, y_stride);
         for (int64_t r = 0; r < together; r++)
@@ -91,7 +106,7 @@ static void linear_adjoint(const step *s, float *to, int64_t to_stride)
         float *c = cotangent_of(s, node->output, row);
         int64_t c_stride = weight->rows, g_stride = weight->columns;
         if (node->count == 1) {
-            c_stride = bp_stride(&s->program->values[node->output]);
+            c_stride = stride_of(s, node->output);
             g_stride = to_stride;
         }
         for (int64_t r = 0; r < together; r++)
@@ -104,33 +119,30 @@ static void convolution_forward(const step *s)
 {
     const bp_node *node = s->node;
     const bp_geometry *g = &node->geometry;
-    for (int64_t row = 0; row < s->work->rows; row++) {
-        const float *x = row_of(s, node->inputs[0], row);
-        float *y = row_of(s, node->output, row);
-        if (node->op == BP_CONV) {
-            s->kernels->correlate(&node->weight, g, x, y, s->work->scratch);
-            rescale(node->scale, node->bias, g->outputs, g->rows * g->columns, y);
-        } else {
-            s->kernels->scatter(&node->weight, g, x, y, s->work->scratch);
-            rescale(node->scale, node->bias, g->channels, g->height * g->width, y);
-        }
-    }
+    const float *x = row_of(s, node->inputs[0], 0);
+    float *y = row_of(s, node->output, 0);
+    int64_t rows = s->work->rows, x_stride = stride_of(s, node->inputs[0]);
+    int64_t y_stride = stride_of(s, node->output);
+    if (node->op == BP_CONV)
+        s->kernels->correlate(&node->weight, g, rows, x, x_stride, y, y_stride, s->work->scratch);
+    else
+        s->kernels->scatter(&node->weight, g, rows, x, x_stride, y, y_stride, s->work->scratch);
+    for (int64_t row = 0; row < rows; row++)
+        rescale_output(node, node->bias, y + row * y_stride);
 }
 
 static void convolution_adjoint(const step *s, float *to, int64_t to_stride)
 {
     const bp_node *node = s->node;
     const bp_geometry *g = &node->geometry;
-    for (int64_t row = 0; row < s->work->rows; row++) {
-        float *c = cotangent_of(s, node->output, row);
-        if (node->op == BP_CONV) {
-            rescale(node->scale, NULL, g->outputs, g->rows * g->columns, c);
-            s->kernels->scatter(&node->weight, g, c, to + row * to_stride, s->work->scratch);
-        } else {
-            rescale(node->scale, NULL, g->channels, g->height * g->width, c);
-            s->kernels->correlate(&node->weight, g, c, to + row * to_stride, s->work->scratch);
-        }
-    }
+    float *c = cotangent_of(s, node->output, 0), *scratch = s->work->scratch;
+    int64_t rows = s->work->rows, c_stride = stride_of(s, node->output);
+    for (int64_t row = 0; row < rows; row++)
+        rescale_output(node, NULL, c + row * c_stride);
+    if (node->op == BP_CONV)
+        s->kernels->scatter(&node->weight, g, rows, c, c_stride, to, to_stride, scratch);
+    else
+        s->kernels->correlate(&node->weight, g, rows, c, c_stride, to, to_stride, scratch);
 }
 
 static void affine_forward(const bp_node *node, int64_t size, const float *x, float *y)
@@ -235,7 +247,7 @@ static void add_rows(const step *s, int32_t value, const float *from)
 {
     for (int64_t row = 0; row < s->work->rows; row++) {
         float *to = cotangent_of(s, value, row);
-        const float *term = from + row * bp_stride(&s->program->values[value]);
+        const float *term = from + row * stride_of(s, value);
         for (int64_t i = 0; i < size_of(s, value); i++)
             to[i] += term[i];
     }
@@ -246,7 +258,7 @@ static void node_adjoint(const step *s, int index, float *spare)
 {
     const bp_node *node = s->node;
     int32_t input = node->inputs[index];
-    int64_t stride = bp_stride(&s->program->values[input]);
+    int64_t stride = stride_of(s, input);
     float *to = node->add[index] ? spare : bp_cotangent_at(s->program, s->work, input);
     if (node->op == BP_LINEAR)
         linear_adjoint(s, to, stride);

@@ -7,6 +7,7 @@
 
 #define BP_DEEP 256      /* terms of a sum that are gathered at a time; a multiple of 16 */
 #define BP_POSITIONS 192 /* positions that are gathered at a time, in whole rows */
+#define BP_SAMPLES 16    /* most samples that share a decoded block of weights */
 
 typedef struct {
     int64_t channels, height, width;
@@ -50,12 +51,20 @@ static inline int64_t bp_rows_at_a_time(const bp_geometry *g)
     return rows < 1 ? 1 : rows > g->rows ? g->rows : rows;
 }
 
-/* Floats of scratch memory for one sample, in either direction. */
+/* Samples whose patches are gathered together: small ones share a decoded block of weights. */
+static inline int64_t bp_samples_at_a_time(const bp_geometry *g)
+{
+    int64_t samples = BP_POSITIONS / (g->rows * g->columns);
+    return samples < 1 ? 1 : samples > BP_SAMPLES ? BP_SAMPLES : samples;
+}
+
+/* Floats of scratch memory, in either direction. */
 static inline int64_t bp_convolution_scratch(const bp_geometry *g)
 {
     int64_t tile = BP_DEEP * bp_rows_at_a_time(g) * g->columns;
     int64_t patch = g->channels / g->groups * g->kernel[0] * g->kernel[1];
-    return bp_padded_floats(g) + (tile > patch ? tile : patch) + 2 * BP_LANES;
+    int64_t each = bp_padded_floats(g) + (tile > patch ? tile : patch);
+    return bp_samples_at_a_time(g) * each + 2 * BP_LANES;
 }
 
 #endif

@@ -7,6 +7,8 @@
 
 #define VL 8
 #define TILE 8
+#define BY_TABLE 3
+#define BY_MASK 0
 #define INLINE static inline __attribute__((always_inline))
 
 typedef __m256 V;
@@ -36,17 +38,22 @@ INLINE V v_table(int bits)
 {
     float value[VL];
     for (int i = 0; i < VL; i++)
-        value[i] = bits > 3 ? 0.0f : (float)((int32_t)((uint32_t)i << (32 - bits)) >> (32 - bits));
+        value[i] = bits > BY_TABLE ? 0.0f : (float)((int32_t)((uint32_t)i << (32 - bits)) >> (32 - bits));
     return _mm256_loadu_ps(value);
 }
 INLINE V v_decode(VU words, int bits, V table)
 {
     if (bits == 32)
         return (V)words;
-    if (bits <= 3)
+    if (bits <= BY_TABLE)
         return _mm256_permutevar8x32_ps(table, (__m256i)words);
-    VI value = (VI)(words << (32 - bits)) >> (32 - bits);
+    VI value = (VI)words >> (32 - bits);
     return _mm256_cvtepi32_ps((__m256i)value);
+}
+INLINE V v_less_where(VU words, VU bit, V sum, V value)
+{
+    __m256i clear = _mm256_cmpeq_epi32((__m256i)(words & bit), _mm256_setzero_si256());
+    return _mm256_sub_ps(sum, _mm256_andnot_ps((V)clear, value));
 }
 INLINE V v_load_pairs(const float *p)
 {

@@ -7,6 +7,8 @@
 
 #define VL 16
 #define TILE 16
+#define BY_TABLE 4
+#define BY_MASK 1
 #define INLINE static inline __attribute__((always_inline))
 
 typedef __m512 V;
@@ -15,7 +17,7 @@ typedef int32_t VI __attribute__((vector_size(64)));
 
 INLINE __mmask16 v_first(int64_t n)
 {
-    return n <= 0 ? 0 : n >= VL ? 0xffff : (__mmask16)((1u << n) - 1u);
+    return (__mmask16)(n <= 0 ? 0u : n >= VL ? 0xffffu : (1u << n) - 1u);
 }
 INLINE V v_set(float value) { return _mm512_set1_ps(value); }
 INLINE V v_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -31,17 +33,21 @@ INLINE V v_table(int bits)
 {
     float value[VL];
     for (int i = 0; i < VL; i++)
-        value[i] = bits > 4 ? 0.0f : (float)((int32_t)((uint32_t)i << (32 - bits)) >> (32 - bits));
+        value[i] = bits > BY_TABLE ? 0.0f : (float)((int32_t)((uint32_t)i << (32 - bits)) >> (32 - bits));
     return _mm512_loadu_ps(value);
 }
 INLINE V v_decode(VU words, int bits, V table)
 {
     if (bits == 32)
         return (V)words;
-    if (bits <= 4)
+    if (bits <= BY_TABLE)
         return _mm512_permutexvar_ps((__m512i)words, table);
-    VI value = (VI)(words << (32 - bits)) >> (32 - bits);
+    VI value = (VI)words >> (32 - bits);
     return _mm512_cvtepi32_ps((__m512i)value);
+}
+INLINE V v_less_where(VU words, VU bit, V sum, V value)
+{
+    return _mm512_mask_sub_ps(sum, _mm512_test_epi32_mask((__m512i)words, (__m512i)bit), sum, value);
 }
 INLINE V v_load_pairs(const float *p)
 {

@@ -7,6 +7,8 @@
 
 #define VL 4
 #define TILE 16
+#define BY_TABLE 0
+#define BY_MASK 0
 #define INLINE static inline __attribute__((always_inline))
 
 typedef float32x4_t V;
@@ -38,7 +40,12 @@ INLINE V v_decode(VU words, int bits, V table)
     (void)table;
     if (bits == 32)
         return vreinterpretq_f32_u32(words);
-    return vcvtq_f32_s32(vreinterpretq_s32_u32(words << (32 - bits)) >> (32 - bits));
+    return vcvtq_f32_s32(vreinterpretq_s32_u32(words) >> (32 - bits));
+}
+INLINE V v_less_where(VU words, VU bit, V sum, V value)
+{
+    VU kept = vandq_u32(vtstq_u32(words, bit), vreinterpretq_u32_f32(value));
+    return vsubq_f32(sum, vreinterpretq_f32_u32(kept));
 }
 INLINE V v_load_pairs(const float *p) { return vld2q_f32(p).val[0]; }
 INLINE void v_add_pairs(float *p, V a)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitprior_runtime.engines.base import Engine
+from bitprior_runtime.engines.base import Engine, ProximalEngine
+from bitprior_runtime.solvers.inside import proximal_inside
 from bitprior_runtime.solvers.latents import hard_threshold
 from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_problem, check_range
 
@@ -58,6 +59,11 @@ def proximal(
         UsageError: y and z0 do not fit, or hold NaN or Inf.
     """
     check_problem(y, z0)
+    if isinstance(engine, ProximalEngine):
+        o = options
+        return proximal_inside(
+            engine, y, z0, o.step_size, o.steps, o.sparsity, o.tolerance, progress
+        )
     z, beta, s = z0, z0.dtype.type(options.step_size), options.sparsity
     stopped = np.zeros(len(z), dtype=bool)
     history: list[Array] = []

@@ -1,0 +1,60 @@
+"""A program of one op as a prior, so that an engine runs it forward and backward."""
+
+import math
+
+import numpy as np
+
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.program import Node, Program
+from bitprior_runtime.shapes import infer_shapes
+from bitprior_runtime.tensors import QuantisedTensor
+
+
+def as_prior(program):
+    """Return generator and sensing network: the program's input is the image, its output y."""
+    ((name, shape),) = program.inputs.items()
+    draw = Node("Reshape", ("z",), name, {"shape": shape})
+    generator = Program("generator", {"z": (math.prod(shape),)}, name, [draw], {})
+    nodes = [*program.nodes, Node("Flatten", (program.output,), "flat")]
+    return generator, Program("sensing", program.inputs, "flat", nodes, program.tensors)
+
+
+def problem(program, batch, seed=0):
+    """Return latents and measurements; the residuals are cotangents of any kind."""
+    rng = np.random.default_rng(seed)
+    ((_, shape),) = program.inputs.items()
+    size = math.prod(infer_shapes(program)[program.output])
+    return (
+        rng.standard_normal((batch, math.prod(shape)), np.float32),
+        rng.standard_normal((batch, size), np.float32),
+    )
+
+
+def codes(rng, shape, bits, grid=None, axis=0):
+    """Return a random weight of ``bits`` with a scale per channel of ``axis``, or one scale."""
+    scale = rng.uniform(0.5, 2.0, () if axis is None else shape[axis]) / 2**bits
+    return QuantisedTensor(
+        rng.integers(0, 2**bits, shape).astype(np.uint8),
+        bits,
+        grid or ("binary" if bits == 1 else "wide"),
+        np.asarray(scale, np.float32),
+        axis,
+    )
+
+
+def assert_engines_agree(engine, program, batch, tolerance=1e-5):
+    """Compare G, A, f and its gradient with numpy in float64, relative to the largest value."""
+    generator, sensing = as_prior(program)
+    reference = FloatEngine(generator, sensing, np.float64)
+    z, y = problem(program, batch)
+    x = reference.generate(z)
+    pairs = [
+        (engine.generate(z), x),
+        (engine.sense(x.astype(np.float32)), reference.sense(x)),
+        (engine.loss(z, y), reference.loss(z, y)),
+        *zip(engine.value_and_grad(z, y), reference.value_and_grad(z, y), strict=True),
+    ]
+    for found, expected in pairs:
+        assert found.dtype == np.float32
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() <= tolerance * max(np.abs(expected).max(), 1e-30)
