@@ -2,7 +2,7 @@
 #ifndef BITPRIOR_INTEGER_ARM_H
 #define BITPRIOR_INTEGER_ARM_H
 
-#include "integer_packed.h"
+#include "integer_rows.h"
 
 #include <arm_neon.h>
 #include <string.h>
@@ -34,6 +34,30 @@ static inline vec tile_of(vec word, const int bits, const int tile) {
 static inline vec turn(vec word) {
     static const uint8_t order[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     return vqtbl1q_s8(word, vld1q_u8(order));
+}
+
+/* Two products at a time; a rounding shift to the left by -shift rounds half up. */
+static inline int32x2_t requantise_pair(int32x2_t v, int32x2_t multiplier, int32x2_t shift) {
+    const int64x2_t product = vmull_s32(v, multiplier);
+    return vqmovn_s64(vrshlq_s64(product, vnegq_s64(vmovl_s32(shift))));
+}
+
+static inline void requantise(const bp_requantiser *q, const int32_t *v, int64_t n, int32_t *out) {
+    const int32x2_t low = vdup_n_s32(q->low), high = vdup_n_s32(q->high);
+    int64_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        const int32x2_t value = vld1_s32(v + i);
+        const uint32x2_t below = vclt_s32(value, vdup_n_s32(0));
+        const int32x2_t multiplier =
+            vbsl_s32(below, vld1_s32(q->negative + i), vld1_s32(q->positive + i));
+        const int32x2_t shift =
+            vbsl_s32(below, vld1_s32(q->negative_shift + i), vld1_s32(q->positive_shift + i));
+        const int32x2_t moved = requantise_pair(value, multiplier, shift);
+        vst1_s32(out + i, vmin_s32(vmax_s32(moved, low), high));
+    }
+    const bp_requantiser rest = {q->positive + i, q->positive_shift + i, q->negative + i,
+                                 q->negative_shift + i, q->low, q->high};
+    requantise_row(&rest, v + i, n - i, out + i);
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* Products on packed weights with AVX-512 VNNI: vpdpbusd, 64 byte products an instruction. */
-#include "integer_packed.h"
+#include "integer_rows.h"
 
 #include <immintrin.h>
 #include <string.h>
@@ -33,14 +33,14 @@ INLINE __m512i turn(__m512i tile) {
 
 /* --- forward: `strips` strips x `rows` rows of sums stay in registers ------------------------ */
 
-INLINE void forward_block(const bp_product *p, int32_t strip, int32_t row, const int bits,
+INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const int bits,
                           const int strips, const int rows) {
     const int tiles = 8 / bits;
     const int most = rows == 1 ? 4 : rows == 2 ? 2 : 1; /* sums that fit the registers */
     const int phases = tiles < most ? tiles : most;
     const uint8_t *word = bp_strip(p->w, strip);
-    const size_t step = bp_word_step(p->w, strip);
-    const int8_t *input = p->rows + (size_t)row * p->row_stride;
+    const int64_t step = bp_word_step(p->w, strip);
+    const int8_t *input = p->rows + row * p->row_stride;
     __m512i sums[24];
     UNROLL for (int n = 0; n < rows * strips * phases; n++) { sums[n] = _mm512_setzero_si512(); }
     for (int32_t k = 0; k < p->w->words; k++, word += step, input += tiles * TILE_INS) {
@@ -54,7 +54,7 @@ INLINE void forward_block(const bp_product *p, int32_t strip, int32_t row, const
                 codes[s] = tile_of(words[s], bits, t, phases);
             }
             UNROLL for (int r = 0; r < rows; r++) {
-                const __m512i q = broadcast4(input + (size_t)r * p->row_stride + t * TILE_INS);
+                const __m512i q = broadcast4(input + r * p->row_stride + t * TILE_INS);
                 UNROLL for (int s = 0; s < strips; s++) {
                     __m512i *sum = &sums[(t % phases * rows + r) * strips + s];
                     *sum = _mm512_dpbusd_epi32(*sum, codes[s], q);
@@ -63,7 +63,7 @@ INLINE void forward_block(const bp_product *p, int32_t strip, int32_t row, const
         }
     }
     UNROLL for (int r = 0; r < rows; r++) {
-        int32_t *acc = p->acc + (size_t)(row + r) * p->acc_stride + strip * TILE_OUTS;
+        int32_t *acc = p->acc + (row + r) * p->acc_stride + strip * TILE_OUTS;
         UNROLL for (int s = 0; s < strips; s++) {
             __m512i total = sums[r * strips + s];
             UNROLL for (int phase = 1; phase < phases; phase++) {
@@ -75,7 +75,7 @@ INLINE void forward_block(const bp_product *p, int32_t strip, int32_t row, const
     }
 }
 
-INLINE void forward_rows(const bp_product *p, int32_t row, const int bits, const int rows) {
+INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
     int32_t strip = 0;
     for (; strip + 4 <= p->w->strips; strip += 4) {
         forward_block(p, strip, row, bits, 4, rows);
@@ -90,7 +90,7 @@ INLINE void forward_rows(const bp_product *p, int32_t row, const int bits, const
 }
 
 INLINE void forward_bits(const bp_product *p, const int bits) {
-    int32_t row = 0;
+    int64_t row = 0;
     for (; row + 6 <= p->count; row += 6) {
         forward_rows(p, row, bits, 6);
     }
@@ -109,10 +109,10 @@ INLINE void forward_bits(const bp_product *p, const int bits) {
 /* --- transposed, one or two rows: stream the words once, sums in memory ---------------------- */
 
 /* Each group of four bytes, repeated over a 128-bit lane: what a turned tile is multiplied by. */
-INLINE void expand(const bp_product *p, int32_t row, const int rows, __m512i *expanded) {
+INLINE void expand(const bp_product *p, int64_t row, const int rows, __m512i *expanded) {
     const __m512i order = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     for (int r = 0; r < rows; r++) {
-        const int8_t *input = p->rows + (size_t)(row + r) * p->row_stride;
+        const int8_t *input = p->rows + (row + r) * p->row_stride;
         for (int32_t strip = 0; strip < p->w->strips; strip++) {
             const __m128i bytes = _mm_loadu_si128((const __m128i *)(input + strip * TILE_OUTS));
             expanded[strip * rows + r] =
@@ -125,7 +125,7 @@ INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, con
                          const int rows, const int first, const __m512i *expanded, __m512i *sums) {
     const int tiles = 8 / bits;
     const uint8_t *word = bp_strip(p->w, strip);
-    const size_t step = bp_word_step(p->w, strip);
+    const int64_t step = bp_word_step(p->w, strip);
     __m512i inputs[4][2];
     UNROLL for (int s = 0; s < strips; s++) {
         UNROLL for (int r = 0; r < rows; r++) {
@@ -155,11 +155,11 @@ INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, con
 }
 
 /* Add up the four lanes of each sum: four inputs a sum, at the scale its tile was masked at. */
-INLINE void fold(const bp_product *p, int32_t row, const int bits, const int rows,
+INLINE void fold(const bp_product *p, int64_t row, const int bits, const int rows,
                  const __m512i *sums) {
     const int32_t tiles = bp_padded_ins(p->w) / TILE_INS;
     for (int r = 0; r < rows; r++) {
-        int32_t *acc = p->acc + (size_t)(row + r) * p->acc_stride;
+        int32_t *acc = p->acc + (row + r) * p->acc_stride;
         for (int32_t t = 0; t < tiles; t++) {
             const __m512i sum = sums[(size_t)t * (size_t)rows + (size_t)r];
             const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(sum),
@@ -172,7 +172,7 @@ INLINE void fold(const bp_product *p, int32_t row, const int bits, const int row
     }
 }
 
-INLINE void stream_rows(const bp_product *p, int32_t row, const int bits, const int rows) {
+INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
     __m512i *expanded = p->scratch;
     __m512i *sums = expanded + (size_t)p->w->strips * (size_t)rows;
     expand(p, row, rows, expanded);
@@ -212,15 +212,15 @@ INLINE void gather_lanes(const __m512i tile[4], __m512i lanes[4]) {
 }
 
 /* `first` is the first tile of the four inside its word. */
-INLINE void block_columns(const bp_product *p, int32_t row, int32_t word, const int bits,
+INLINE void block_columns(const bp_product *p, int64_t row, int32_t word, const int bits,
                           const int first, const int rows) {
     const int tiles = 8 / bits;
     __m512i sums[16];
     UNROLL for (int r = 0; r < rows; r++) { sums[r] = _mm512_setzero_si512(); }
     for (int32_t strip = 0; strip < p->w->strips; strip++) {
-        const size_t step = bp_word_step(p->w, strip);
-        const uint8_t *at = bp_strip(p->w, strip) + (size_t)word * step;
-        const int8_t *input = p->rows + (size_t)row * p->row_stride + strip * TILE_OUTS;
+        const int64_t step = bp_word_step(p->w, strip);
+        const uint8_t *at = bp_strip(p->w, strip) + word * step;
+        const int8_t *input = p->rows + row * p->row_stride + strip * TILE_OUTS;
         __m512i tile[4], lanes[4];
         UNROLL for (int t = 0; t < 4; t++) {
             const int number = first + t;
@@ -228,13 +228,13 @@ INLINE void block_columns(const bp_product *p, int32_t row, int32_t word, const 
              * dropped when they are stored. */
             const int32_t ahead = number / tiles;
             const int32_t valid = word + ahead < p->w->words ? ahead : 0;
-            const __m512i found = _mm512_load_si512(at + (size_t)valid * step);
+            const __m512i found = _mm512_load_si512(at + valid * step);
             tile[t] = tile_of(turn(found), bits, number % tiles, 1);
         }
         gather_lanes(tile, lanes);
         UNROLL for (int a = 0; a < 4; a++) {
             UNROLL for (int r = 0; r < rows; r++) {
-                const __m512i c = broadcast4(input + (size_t)r * p->row_stride + 4 * a);
+                const __m512i c = broadcast4(input + r * p->row_stride + 4 * a);
                 sums[r] = _mm512_dpbusd_epi32(sums[r], lanes[a], c);
             }
         }
@@ -243,12 +243,12 @@ INLINE void block_columns(const bp_product *p, int32_t row, int32_t word, const 
     const int32_t left = bp_padded_ins(p->w) - column;
     const __mmask16 kept = (__mmask16)(left >= 16 ? 0xffff : (1u << left) - 1u);
     UNROLL for (int r = 0; r < rows; r++) {
-        int32_t *acc = p->acc + (size_t)(row + r) * p->acc_stride + column;
+        int32_t *acc = p->acc + (row + r) * p->acc_stride + column;
         _mm512_mask_storeu_epi32(acc, kept, sums[r]);
     }
 }
 
-INLINE void block_rows(const bp_product *p, int32_t row, const int bits, const int rows) {
+INLINE void block_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
     if (bits == 1) {
         for (int32_t word = 0; word < p->w->words; word++) {
             block_columns(p, row, word, bits, 0, rows);
@@ -263,7 +263,7 @@ INLINE void block_rows(const bp_product *p, int32_t row, const int bits, const i
 }
 
 INLINE void transposed_bits(const bp_product *p, const int bits) {
-    int32_t row = 0;
+    int64_t row = 0;
     for (; row + 16 <= p->count; row += 16) {
         block_rows(p, row, bits, 16);
     }
@@ -301,4 +301,39 @@ INLINE void transposed_bits(const bp_product *p, const int bits) {
 FOR_EACH_WIDTH(forward)
 FOR_EACH_WIDTH(transposed)
 
-const bp_integer_kernels bp_integer_avx512vnni = {forward, transposed};
+/* --- requantising: compilers do not vectorise shifts that differ by element -------------------- */
+
+static inline __m512i load_half(__mmask8 kept, const int32_t *at)
+{
+    return _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(kept, at));
+}
+
+static void requantise(const bp_requantiser *q, const int32_t *v, int64_t n, int32_t *out)
+{
+    const __m512i low = _mm512_set1_epi64(q->low), high = _mm512_set1_epi64(q->high);
+    const __m512i one = _mm512_set1_epi64(1);
+    for (int64_t i = 0; i < n; i += 8) {
+        const __mmask8 kept = (__mmask8)(n - i >= 8 ? 0xff : (1 << (n - i)) - 1);
+        const __m512i value = load_half(kept, v + i);
+        const __mmask8 below = _mm512_movepi64_mask(value);
+        const __m512i multiplier =
+            _mm512_mask_blend_epi64(below, load_half(kept, q->positive + i),
+                                    load_half(kept, q->negative + i));
+        const __m512i shift =
+            _mm512_mask_blend_epi64(below, load_half(kept, q->positive_shift + i),
+                                    load_half(kept, q->negative_shift + i));
+        const __m512i half = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift, one));
+        const __m512i product = _mm512_add_epi64(_mm512_mul_epi32(value, multiplier), half);
+        const __m512i moved = _mm512_srav_epi64(product, shift);
+        const __m512i clamped = _mm512_min_epi64(_mm512_max_epi64(moved, low), high);
+        _mm256_mask_storeu_epi32(out + i, kept, _mm512_cvtepi64_epi32(clamped));
+    }
+}
+
+void bp_integer_use_avx512vnni(bp_integer_kernels *table)
+{
+    use_rows(table);
+    table->forward = forward;
+    table->transposed = transposed;
+    table->requantise = requantise;
+}

@@ -14,4 +14,10 @@ static inline vec dot(vec sum, vec codes, vec values, const int bits) {
 
 #include "integer_products.h"
 
-const bp_integer_kernels bp_integer_neon = {forward, transposed};
+void bp_integer_use_neon(bp_integer_kernels *table)
+{
+    use_rows(table);
+    table->forward = forward;
+    table->transposed = transposed;
+    table->requantise = requantise;
+}

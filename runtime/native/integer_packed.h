@@ -40,56 +40,21 @@ static inline int32_t bp_padded_ins(const bp_packed *w) {
 /* Address of the first word of a strip; the next along the inputs is bp_word_step bytes on. */
 static inline const uint8_t *bp_strip(const bp_packed *w, int32_t strip) {
     int32_t group = strip / GROUP_STRIPS;
-    size_t words = (size_t)group * GROUP_STRIPS * (size_t)w->words;
-    return w->codes + (words + (size_t)(strip % GROUP_STRIPS)) * WORD_BYTES;
+    int64_t words = (int64_t)group * GROUP_STRIPS * w->words + strip % GROUP_STRIPS;
+    return w->codes + words * WORD_BYTES;
 }
 static inline int32_t bp_group_strips(const bp_packed *w, int32_t strip) {
     int32_t left = w->strips - strip / GROUP_STRIPS * GROUP_STRIPS;
     return left < GROUP_STRIPS ? left : GROUP_STRIPS;
 }
-static inline size_t bp_word_step(const bp_packed *w, int32_t strip) {
-    return (size_t)bp_group_strips(w, strip) * WORD_BYTES;
+static inline int64_t bp_word_step(const bp_packed *w, int32_t strip) {
+    return (int64_t)bp_group_strips(w, strip) * WORD_BYTES;
 }
 
 /* Lay codes [outs, ins] (one byte each, row-major) out in place of w->codes. */
 void bp_pack_codes(const bp_packed *w, const uint8_t *codes, uint8_t *packed);
 
-/* Rows of bytes times codes; sums are taken modulo 2^32.
- *
- * forward:    acc[r][o] = sum_i code[o][i] * rows[r][i]
- * transposed: acc[r][i] = sum_o code[o][i] * rows[r][o]
- *
- * Rows must be readable up to the padded length (the values there do not matter: their codes are
- * 0), acc is written up to the padded length. Strides are in elements; row addresses and strides
- * are multiples of 4 bytes. scratch: bp_scratch_bytes(w), 64-byte aligned.
- */
-typedef struct {
-    const bp_packed *w;
-    const int8_t *rows;
-    size_t row_stride;
-    int32_t count;
-    int32_t *acc;
-    size_t acc_stride;
-    void *scratch;
-} bp_product;
-
-typedef void (*bp_product_fn)(const bp_product *);
-
-typedef struct {
-    bp_product_fn forward;
-    bp_product_fn transposed;
-} bp_integer_kernels;
-
-size_t bp_scratch_bytes(const bp_packed *w);
-
-extern const bp_integer_kernels bp_integer_scalar;
-#if defined(__x86_64__)
-extern const bp_integer_kernels bp_integer_avx2;
-extern const bp_integer_kernels bp_integer_avx512vnni;
-#endif
-#if defined(__aarch64__)
-extern const bp_integer_kernels bp_integer_neon;
-extern const bp_integer_kernels bp_integer_sdot;
-#endif
+/* Scratch memory of a product. */
+int64_t bp_scratch_bytes(const bp_packed *w);
 
 #endif

@@ -42,13 +42,13 @@ INLINE void add_everywhere(int32_t *acc, int32_t length, int32_t value) {
     }
 }
 
-INLINE void forward_block(const bp_product *p, int32_t strip, int32_t row, const int bits,
+INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const int bits,
                           const int strips, const int rows) {
     const int tiles = 8 / bits;
     const int vecs = strips * STRIP_VECS;
     const uint8_t *word = bp_strip(p->w, strip);
-    const size_t step = bp_word_step(p->w, strip);
-    const int8_t *input = p->rows + (size_t)row * p->row_stride;
+    const int64_t step = bp_word_step(p->w, strip);
+    const int8_t *input = p->rows + row * p->row_stride;
     vec sums[MOST_VECS];
     UNROLL for (int n = 0; n < rows * vecs; n++) { sums[n] = zero_vec(); }
     for (int32_t k = 0; k < p->w->words; k++, word += step, input += tiles * TILE_INS) {
@@ -56,21 +56,21 @@ INLINE void forward_block(const bp_product *p, int32_t strip, int32_t row, const
             UNROLL for (int v = 0; v < vecs; v++) {
                 const vec codes = tile_of(load_vec(word + v * VEC_BYTES), bits, t);
                 UNROLL for (int r = 0; r < rows; r++) {
-                    const vec q = broadcast4(input + (size_t)r * p->row_stride + t * TILE_INS);
+                    const vec q = broadcast4(input + r * p->row_stride + t * TILE_INS);
                     sums[r * vecs + v] = dot(sums[r * vecs + v], codes, q, bits);
                 }
             }
         }
     }
     UNROLL for (int r = 0; r < rows; r++) {
-        int32_t *acc = p->acc + (size_t)(row + r) * p->acc_stride + strip * TILE_OUTS;
+        int32_t *acc = p->acc + (row + r) * p->acc_stride + strip * TILE_OUTS;
         UNROLL for (int v = 0; v < vecs; v++) {
             store_vec(acc + v * VEC_SUMS, sums[r * vecs + v]);
         }
     }
 }
 
-INLINE void forward_rows(const bp_product *p, int32_t row, const int bits, const int strips,
+INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const int strips,
                          const int rows) {
     int32_t strip = 0;
     for (; strip + strips <= p->w->strips; strip += strips) {
@@ -81,8 +81,8 @@ INLINE void forward_rows(const bp_product *p, int32_t row, const int bits, const
     }
     const int32_t ins = bp_padded_ins(p->w);
     for (int r = 0; r < rows; r++) {
-        const int8_t *input = p->rows + (size_t)(row + r) * p->row_stride;
-        add_everywhere(p->acc + (size_t)(row + r) * p->acc_stride, bp_padded_outs(p->w),
+        const int8_t *input = p->rows + (row + r) * p->row_stride;
+        add_everywhere(p->acc + (row + r) * p->acc_stride, bp_padded_outs(p->w),
                        correction(input, ins, bits));
     }
 }
@@ -90,7 +90,7 @@ INLINE void forward_rows(const bp_product *p, int32_t row, const int bits, const
 INLINE void forward_bits(const bp_product *p, const int bits) {
     /* strips x rows x STRIP_VECS sums stay in registers; strips divides GROUP_STRIPS. */
     const int strips = MOST_VECS / STRIP_VECS, pair = strips / 2;
-    int32_t row = 0;
+    int64_t row = 0;
     for (; row + 2 <= p->count; row += 2) {
         forward_rows(p, row, bits, pair, 2);
     }
@@ -100,8 +100,8 @@ INLINE void forward_bits(const bp_product *p, const int bits) {
 }
 
 /* Each group of four bytes of a row, repeated over a 128-bit lane. */
-INLINE void expand(const bp_product *p, int32_t row, int8_t *expanded) {
-    const int8_t *input = p->rows + (size_t)row * p->row_stride;
+INLINE void expand(const bp_product *p, int64_t row, int8_t *expanded) {
+    const int8_t *input = p->rows + row * p->row_stride;
     for (int32_t group = 0; group < p->w->strips * 4; group++) {
         for (int copy = 0; copy < 4; copy++) {
             memcpy(expanded + group * 16 + copy * 4, input + group * 4, 4);
@@ -115,7 +115,7 @@ INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, con
     const int tiles = 8 / bits;
     const int vecs = strips * STRIP_VECS;
     const uint8_t *word = bp_strip(p->w, strip);
-    const size_t step = bp_word_step(p->w, strip);
+    const int64_t step = bp_word_step(p->w, strip);
     const int8_t *input = expanded + (size_t)strip * WORD_BYTES;
     for (int32_t k = 0; k < p->w->words; k++, word += step) {
         UNROLL for (int t = 0; t < tiles; t++, sums += VEC_SUMS) {
@@ -134,8 +134,8 @@ INLINE void transposed_bits(const bp_product *p, const int bits) {
     const size_t tiles = (size_t)ins / TILE_INS;
     int8_t *expanded = p->scratch;
     int32_t *sums = (int32_t *)(void *)(expanded + (size_t)p->w->strips * WORD_BYTES);
-    for (int32_t row = 0; row < p->count; row++) {
-        int32_t *acc = p->acc + (size_t)row * p->acc_stride;
+    for (int64_t row = 0; row < p->count; row++) {
+        int32_t *acc = p->acc + row * p->acc_stride;
         expand(p, row, expanded);
         memset(sums, 0, tiles * VEC_BYTES);
         int32_t strip = 0;
@@ -148,7 +148,7 @@ INLINE void transposed_bits(const bp_product *p, const int bits) {
         for (size_t tile = 0; tile < tiles; tile++) {
             store_lane_sum(acc + tile * TILE_INS, load_vec(sums + tile * VEC_SUMS));
         }
-        const int8_t *input = p->rows + (size_t)row * p->row_stride;
+        const int8_t *input = p->rows + row * p->row_stride;
         add_everywhere(acc, ins, correction(input, bp_padded_outs(p->w), bits));
     }
 }

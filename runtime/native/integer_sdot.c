@@ -8,4 +8,10 @@ static inline vec dot(vec sum, vec codes, vec values, const int bits) {
 
 #include "integer_products.h"
 
-const bp_integer_kernels bp_integer_sdot = {forward, transposed};
+void bp_integer_use_sdot(bp_integer_kernels *table)
+{
+    use_rows(table);
+    table->forward = forward;
+    table->transposed = transposed;
+    table->requantise = requantise;
+}

@@ -4,6 +4,7 @@ from bitprior_runtime.engines.base import DifferentiableEngine, Engine, Proximal
 from bitprior_runtime.engines.float_engine import FloatEngine
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
+from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
 
 __all__ = [
     "DifferentiableEngine",
@@ -11,5 +12,6 @@ __all__ = [
     "FloatEngine",
     "IntegerEngine",
     "NativeFloatEngine",
+    "NativeIntegerEngine",
     "ProximalEngine",
 ]

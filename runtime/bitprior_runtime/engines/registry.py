@@ -10,6 +10,7 @@ from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
+from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
 from bitprior_runtime.engines.onnx_engine import OnnxEngine
 from bitprior_runtime.errors import BitpriorError, UsageError
 
@@ -62,6 +63,14 @@ def _integer_numpy(context: EngineContext) -> Engine:
     return IntegerEngine(bundle.generator, bundle.sensing, bundle.manifest.calibration)
 
 
+def _integer_native(context: EngineContext) -> Engine:
+    bundle = context.bundle
+    calibration = bundle.manifest.calibration
+    return NativeIntegerEngine(
+        bundle.generator, bundle.sensing, calibration, threads=context.threads
+    )
+
+
 def _onnx(context: EngineContext) -> Engine:
     return OnnxEngine(context.bundle, onnx_folder(context), context.threads)
 
@@ -70,6 +79,7 @@ def _onnx(context: EngineContext) -> Engine:
 KINDS: tuple[EngineKind, ...] = (
     EngineKind("float", "native", _float_native),
     EngineKind("float", "numpy", _float_numpy),
+    EngineKind("integer", "native", _integer_native),
     EngineKind("integer", "numpy", _integer_numpy),
     EngineKind("onnx", "onnxruntime", _onnx),
 )

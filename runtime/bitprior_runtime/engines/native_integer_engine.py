@@ -1,0 +1,136 @@
+"""The integer engine on native kernels: the same bits as on numpy's."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.bundle.manifest import Calibration
+from bitprior_runtime.engines.integer_engine import IntegerEngine
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.integer.plan import IntegerTensor
+from bitprior_runtime.kernels.integer import IntegerKernels
+from bitprior_runtime.kernels.structures import ProximalStruct
+from bitprior_runtime.program import Program
+
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
+
+
+class NativeIntegerEngine:
+    """Integer arithmetic in C; equal to :class:`IntegerEngine` bit for bit.
+
+    Weights stay in memory at their bit width (3 bits take 4), one copy for both directions.
+
+    Args:
+        generator: Program z -> x.
+        sensing: Program x -> y.
+        calibration: As for :class:`IntegerEngine`.
+        activation_bits: As for :class:`IntegerEngine`.
+        instructions: ``scalar``, ``avx2``, ``avx512vnni``, ``neon`` or ``sdot``; None: as
+            BITPRIOR_KERNEL says, or the widest this CPU can run.
+        threads: Threads that share a batch; None: as BITPRIOR_THREADS says, or 1.
+
+    Attributes:
+        plan: The plan, the same as that of :class:`IntegerEngine`.
+        instructions: The ones in use.
+        threads: The number in use.
+        weight_bytes: Bytes of the packed weights, of which there is one copy.
+
+    Raises:
+        NativeError: The native library is missing.
+        UsageError: No calibration, or instructions or a number of threads that cannot be.
+        ProgramError: An op without an integer form, or a plan only numpy can run.
+    """
+
+    name = "integer"
+    kernel = "native"
+
+    def __init__(
+        self,
+        generator: Program,
+        sensing: Program,
+        calibration: Calibration | None,
+        activation_bits: int | None = None,
+        instructions: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.plan = IntegerEngine(generator, sensing, calibration, activation_bits).plan
+        self._kernels = IntegerKernels(self.plan, instructions, threads)
+        self.instructions, self.threads = self._kernels.instructions, self._kernels.threads
+        self.weight_bytes = self._kernels.weight_bytes
+        drawing, measuring = self.plan.generator, self.plan.sensing
+        self._latent = drawing.tensors[drawing.source]
+        self._drawn = drawing.tensors[drawing.target]
+        self._image = measuring.tensors[measuring.source]
+        self._measured = measuring.tensors[measuring.target]
+
+    def generate(self, z: Array) -> Floats:
+        """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
+        latents = _rows(z, self._latent, "latents")
+        image = np.empty((len(latents), *self._drawn.shape), np.float32)
+        self._kernels.generate(latents, image)
+        return image
+
+    def sense(self, x: Array) -> Floats:
+        """Return A(x): measurements [B,m] from images [B,C,H,W] in [0,1]."""
+        images = _rows(x, self._image, "images")
+        y = np.empty((len(images), *self._measured.shape), np.float32)
+        self._kernels.sense(images, y)
+        return y
+
+    def loss(self, z: Array, y: Array) -> Floats:
+        """Return f(z) = ||y - A(G(z))||^2 per row, [B]."""
+        latents, measured = self._pair(z, y)
+        loss = np.empty(len(latents), np.float32)
+        self._kernels.value_and_grad(latents, measured, loss, None)
+        return loss
+
+    def value_and_grad(self, z: Array, y: Array) -> tuple[Floats, Floats]:
+        """Return f(z), [B], and its gradient J_G^T J_A^T 2 (A(G(z)) - y), [B,k]."""
+        latents, measured = self._pair(z, y)
+        loss, gradient = np.empty(len(latents), np.float32), np.empty_like(latents)
+        self._kernels.value_and_grad(latents, measured, loss, gradient)
+        return loss, gradient
+
+    def proximal(
+        self,
+        z0: Array,
+        y: Array,
+        step_size: float,
+        steps: int,
+        sparsity: int | None,
+        tolerance: float,
+    ) -> tuple[Floats, Floats]:
+        """Run the proximal solver with a fixed step in C; see ``ProximalEngine``.
+
+        Returns:
+            z_T [B,k] and f along the way [steps + 1, B].
+        """
+        latents, measured = self._pair(z0, y)
+        z = latents.copy()
+        history = np.empty((steps + 1, len(z)), np.float32)
+        options = ProximalStruct(steps, step_size, -1 if sparsity is None else sparsity, tolerance)
+        self._kernels.proximal(options, z, measured, history)
+        return z, history
+
+    def _pair(self, z: Array, y: Array) -> tuple[Floats, Floats]:
+        latents = _rows(z, self._latent, "latents")
+        measured = _rows(y, self._measured, "measurements")
+        if len(latents) != len(measured):
+            raise UsageError(
+                "one measurement a latent",
+                f"{len(measured)} measurements, {len(latents)} latents",
+                "pair them",
+            )
+        return latents, measured
+
+
+def _rows(values: Array, tensor: IntegerTensor, what: str) -> Floats:
+    """Return values as contiguous float32 rows, once it is sure that they are of a tensor's size."""
+    shape = values.shape
+    if len(shape) < 2 or shape[0] * tensor.size != values.size:
+        raise UsageError(
+            f"{what} of {tensor.size} values a row", f"shape {shape}", "check the model"
+        )
+    return np.ascontiguousarray(values, dtype=np.float32)

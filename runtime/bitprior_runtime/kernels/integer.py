@@ -1,0 +1,117 @@
+"""The native integer kernels, called with numpy arrays."""
+
+import ctypes
+import threading
+import weakref
+from ctypes import c_int64, c_void_p
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.integer.plan import IntegerPlan
+from bitprior_runtime.kernels.integer_plan import NativePlan
+from bitprior_runtime.kernels.library import check, choose_kernel, choose_threads, kernel_name, library
+from bitprior_runtime.kernels.pool import Pool
+from bitprior_runtime.kernels.structures import ProximalStruct
+
+Floats = NDArray[np.float32]
+
+_ARGUMENTS = {
+    "bp_integer_generate": [c_void_p, c_int64, c_void_p],
+    "bp_integer_sense": [c_void_p, c_int64, c_void_p],
+    "bp_integer_value_and_grad": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
+    "bp_integer_proximal": [c_void_p, c_void_p, c_void_p, c_int64, c_void_p],
+}
+# Rows a thread works on at a time: enough to reuse unpacked weights, few enough for its caches.
+ROWS_AT_A_TIME = 16
+
+
+class IntegerKernels:
+    """An integer plan in native code.
+
+    Args:
+        plan: The plan.
+        instructions: See :func:`choose_kernel`.
+        threads: Threads that share the rows, see :func:`choose_threads`.
+
+    Attributes:
+        instructions: The ones in use.
+        threads: The number in use.
+        weight_bytes: Bytes of the packed weights.
+
+    Raises:
+        NativeError: No native library, or no memory.
+        UsageError: A kernel or a number of threads that cannot be.
+        ProgramError: The native kernels cannot run the plan.
+    """
+
+    def __init__(
+        self, plan: IntegerPlan, instructions: str | None = None, threads: int | None = None
+    ) -> None:
+        isa = choose_kernel(instructions)
+        self.instructions = kernel_name(isa)
+        self.threads = choose_threads(threads)
+        self._pool = Pool(self.threads)
+        self._plan = NativePlan(plan)
+        native = library()
+        self._functions = _functions(native)
+        self._engine = ctypes.c_void_p()
+        # One call at a time: the threads and their memory are one set.
+        self._lock = threading.Lock()
+        made = native.bp_integer_create(
+            ctypes.byref(self._plan.struct),
+            isa,
+            self._pool.handle,
+            ctypes.c_int64(ROWS_AT_A_TIME),
+            ctypes.byref(self._engine),
+        )
+        check(made, "an integer engine")
+        self.weight_bytes = self._plan.weight_bytes
+        # The engine must go before the pool, which this keeps alive.
+        finalizer = weakref.finalize(self, _destroy, native, self._engine, self._pool)
+        finalizer.atexit = False
+
+    def generate(self, z: Floats, image: Floats) -> None:
+        """Write the images of latents z [B,k]."""
+        self._call("bp_integer_generate", _at(z), len(z), _at(image))
+
+    def sense(self, x: Floats, y: Floats) -> None:
+        """Write the measurements of images x [B, ...]."""
+        self._call("bp_integer_sense", _at(x), len(x), _at(y))
+
+    def value_and_grad(self, z: Floats, y: Floats, loss: Floats, gradient: Floats | None) -> None:
+        """Write the loss [B] of latents z [B,k] at measurements y [B,m], and its gradient."""
+        where = None if gradient is None else _at(gradient)
+        self._call("bp_integer_value_and_grad", _at(z), _at(y), len(z), _at(loss), where)
+
+    def proximal(self, options: ProximalStruct, z: Floats, y: Floats, history: Floats) -> None:
+        """Move latents z [B,k] in place; write f along the way, [steps + 1, B]."""
+        where = ctypes.byref(options)
+        self._call("bp_integer_proximal", where, _at(z), _at(y), len(z), _at(history))
+
+    def _call(self, function: str, *arguments: object) -> None:
+        with self._lock:
+            status = self._functions[function](self._engine, *arguments)
+        check(status, f"memory for {ROWS_AT_A_TIME} rows a thread")
+
+
+def _destroy(native: ctypes.CDLL, engine: ctypes.c_void_p, pool: Pool) -> None:
+    native.bp_integer_destroy(engine)
+    del pool
+
+
+def _functions(native: ctypes.CDLL) -> dict[str, Any]:
+    """Return the functions with their argument types."""
+    found = {}
+    for name, types in _ARGUMENTS.items():
+        function = getattr(native, name)
+        function.argtypes = [c_void_p, *types]
+        found[name] = function
+    return found
+
+
+def _at(values: Floats) -> int:
+    # Much faster than values.ctypes.data, and called four times a gradient.
+    address: int = values.__array_interface__["data"][0]
+    return address

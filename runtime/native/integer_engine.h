@@ -1,0 +1,35 @@
+/* The integer engine: what Python calls. */
+#ifndef BITPRIOR_INTEGER_ENGINE_H
+#define BITPRIOR_INTEGER_ENGINE_H
+
+#include "integer_plan.h"
+#include "pool.h"
+#include "solver.h"
+
+typedef struct bp_integer_engine bp_integer_engine;
+
+/* Lay one byte a code, row-major, out for the products: see integer_packed.h. */
+BP_API void bp_integer_pack(const bp_packed *w, const uint8_t *codes, uint8_t *packed);
+
+/* One product of one instruction set, for tests: forward, or transposed. */
+BP_API int bp_integer_product(int isa, int transposed, const bp_packed *w, const int8_t *rows,
+                              int64_t row_stride, int64_t count, int32_t *acc,
+                              int64_t acc_stride);
+
+/* An engine keeps the plan's address, not a copy. At most max_rows rows are worked on by a thread at
+ * a time: its memory grows with them. */
+BP_API int bp_integer_create(const bp_integer_plan *plan, int isa, bp_pool *pool, int64_t max_rows,
+                             bp_integer_engine **engine);
+BP_API void bp_integer_destroy(bp_integer_engine *engine);
+
+BP_API int bp_integer_generate(bp_integer_engine *engine, const float *z, int64_t rows,
+                               float *image);
+BP_API int bp_integer_sense(bp_integer_engine *engine, const float *image, int64_t rows, float *y);
+/* gradient may be NULL: only the loss. */
+BP_API int bp_integer_value_and_grad(bp_integer_engine *engine, const float *z, const float *y,
+                                     int64_t rows, float *loss, float *gradient);
+/* Take latents z [rows][k] to where the proximal solver takes them; history [steps + 1][rows]. */
+BP_API int bp_integer_proximal(bp_integer_engine *engine, const bp_proximal_options *options,
+                               float *z, const float *y, int64_t rows, float *history);
+
+#endif
