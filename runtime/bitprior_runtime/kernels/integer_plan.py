@@ -206,9 +206,7 @@ class NativePlan:
         )
         return made, period
 
-    def _table(
-        self, node: TableNode, program: IntegerProgram
-    ) -> tuple[structs.AnyNode, int]:
+    def _table(self, node: TableNode, program: IntegerProgram) -> tuple[structs.AnyNode, int]:
         made = structs.Table(
             values=self._keeper.address(node.values),
             slopes=self._keeper.address(node.slopes),
