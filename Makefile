@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test test-arm lint format bench clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,11 @@ test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
 
+# The wheel on emulated arm64 cores; the first time it fetches an arm64 Python.
+test-arm: $(STAMP)
+	PYTHON="$(abspath $(BIN))/python" PATH="$(abspath $(BIN)):$$PATH" devices/emulation/prepare.sh .arm
+	$(BIN)/pytest -m arm
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,4 +40,4 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/gradient.py
 
 clean:
-	rm -rf $(VENV) demo dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .arm demo dist build .mypy_cache .ruff_cache .pytest_cache
