@@ -1,19 +1,20 @@
-# Each target makes .venv and installs what it needs by itself.
+# Each target makes the environment it needs and installs into it by itself.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TRAINING := .venv-training
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test test-sanitizers native lint format bench clean
+.PHONY: setup demo test test-arm test-sanitizers test-training native lint format bench clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
-	touch $(STAMP)
+	touch $@
 
 demo: $(STAMP)
 	$(BIN)/bitprior demo --out demo
@@ -22,15 +23,31 @@ test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
 
-# The editable install has built the kernels once; this builds them again, warnings being errors.
-native: $(STAMP)
-	$(BIN)/python hatch_build.py
+# The wheel on emulated arm64 cores; the first time it fetches an arm64 Python.
+test-arm: $(STAMP)
+	PYTHON="$(abspath $(BIN))/python" PATH="$(abspath $(BIN)):$$PATH" \
+		devices/emulation/prepare.sh .arm
+	$(BIN)/pytest -m arm
 
 # Address and undefined-behaviour sanitizers around the C code. Python itself leaks on purpose.
 test-sanitizers: $(STAMP)
 	$(BIN)/python hatch_build.py --sanitizers build/sanitizers
 	LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	BITPRIOR_NATIVE_LIBRARY=build/sanitizers/_native.so $(BIN)/pytest tests/runtime/kernels
+
+# onnxruntime-training takes the place of onnxruntime, so it has an environment of its own.
+test-training: $(TRAINING)/.installed
+	$(TRAINING)/bin/pytest -m training tests/export/graphs/training
+
+$(TRAINING)/.installed: pyproject.toml constraints-training.txt
+	$(PYTHON) -m venv $(TRAINING)
+	$(TRAINING)/bin/pip install --quiet --constraint constraints-training.txt --editable . \
+		onnxruntime-training-cpu onnx torch pytest
+	touch $@
+
+# The editable install has built the kernels once; this builds them again, warnings being errors.
+native: $(STAMP)
+	$(BIN)/python hatch_build.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -42,20 +59,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/gradient.py
+	$(BIN)/python benchmarks/compare.py
 
 clean:
-	rm -rf $(VENV) .venv-training demo dist build .mypy_cache .ruff_cache .pytest_cache
-
-# onnxruntime-training takes the place of onnxruntime, so it has an environment of its own.
-TRAINING := .venv-training
-.PHONY: test-training
-
-$(TRAINING)/.installed: pyproject.toml constraints-training.txt
-	$(PYTHON) -m venv $(TRAINING)
-	$(TRAINING)/bin/pip install --quiet --constraint constraints-training.txt --editable . \
-		onnxruntime-training-cpu onnx torch pytest
-	touch $@
-
-test-training: $(TRAINING)/.installed
-	$(TRAINING)/bin/pytest -m training tests/export/graphs/training
+	rm -rf $(VENV) $(TRAINING) .arm demo dist build .mypy_cache .ruff_cache .pytest_cache

@@ -272,7 +272,11 @@ def test_a_cut_generator_fills_a_bundle(make, latents):
     solver = SolverDefaults(step_size=0.01, sparsity=size)
     golden = make_golden(left.program, sensing, images, solver)
     manifest = replace(
-        tiny_bundle(4).manifest, latent=size, solver=solver, tolerances=golden.tolerances
+        tiny_bundle(4).manifest,
+        latent=size,
+        latents=left.latents,
+        solver=solver,
+        tolerances=golden.tolerances,
     )
     read = decode_bundle(encode_bundle(Bundle(manifest, left.program, sensing, golden.cases)))
     np.testing.assert_array_equal(
