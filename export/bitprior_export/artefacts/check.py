@@ -8,10 +8,10 @@ import onnx
 
 from bitprior_export.artefacts.expose import (
     STEP_INPUTS,
+    computed_values,
     cotangent_name,
     exposed,
     one_step,
-    value_names,
 )
 from bitprior_export.artefacts.nodes import (
     HALF_TOLERANCE,
@@ -174,5 +174,5 @@ def _values(
     for program in programs:
         for tensor in (*program.inputs, *(node.output for node in program.nodes)):
             wanted |= {f"{program.name}/{tensor}", cotangent_name(program.name, tensor)}
-    names = [name for name in value_names(model) if name in wanted]
+    names = [name for name in computed_values(model) if name in wanted]
     return {**OnnxGraph(exposed(model, names)).run(inputs), **inputs}

@@ -72,11 +72,6 @@ def computed_values(model: onnx.ModelProto) -> dict[str, str]:
     return found
 
 
-def value_names(model: onnx.ModelProto) -> list[str]:
-    """Return the names of all values that nodes write, in order."""
-    return [name for node in model.graph.node for name in node.output if name]
-
-
 def cotangent_name(program: str, tensor: str) -> str:
     """Return the name of the cotangent of a program's tensor in a graph."""
     return f"{program}/{tensor}{COTANGENT}"

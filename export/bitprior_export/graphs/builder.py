@@ -14,6 +14,8 @@ from bitprior_runtime.version import __version__
 
 BATCH = "batch"
 COTANGENT = ".cotangent"
+# An input from opset 18 on, an attribute before; ReduceSum changed in 13.
+_AXES_INPUT_SINCE_18 = ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd")
 
 
 class GraphBuilder:
@@ -59,6 +61,9 @@ class GraphBuilder:
     ) -> list[str]:
         """Append a node with an output a stem and return their names."""
         outputs = [self.fresh(stem) for stem in stems]
+        if op in _AXES_INPUT_SINCE_18 and len(inputs) == 2 and self.form.opset < 18:
+            (axes,) = (tensor for tensor in self.initialisers if tensor.name == inputs[1])
+            attributes["axes"], inputs = numpy_helper.to_array(axes).tolist(), inputs[:1]
         self.nodes.append(
             helper.make_node(op, list(inputs), outputs, name=outputs[0], **attributes)
         )
