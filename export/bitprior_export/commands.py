@@ -16,7 +16,7 @@ _SOURCES = "RUN, or --generator and --sensing"
 
 _PACKAGES = ("onnx", "onnxruntime", "qonnx")
 
-_TARGETS = ("onnx", "onnx-training")
+_TARGETS = ("onnx", "qonnx", "onnx-training")
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +70,7 @@ def export(
         str | None, typer.Option(help="Drop the generator's blocks before this: name or number.")
     ] = None,
     targets: Annotated[
-        str, typer.Option(help="Beside the bundle: onnx, onnx-training, both by comma, or none.")
+        str, typer.Option(help="Beside the bundle: onnx, qonnx, onnx-training, or none; by comma.")
     ] = "onnx",
     onnx: Annotated[
         Path | None, typer.Option(help="Folder of ONNX files.  [default: <stem>-onnx beside OUT]")
@@ -100,6 +100,7 @@ def export(
         onnx_dir=(onnx or default_folder(out)) if "onnx" in wanted else None,
         target=target,
         cut=cut,
+        qonnx="qonnx" in wanted,
         training="onnx-training" in wanted,
     )
     if run is not None:
@@ -154,7 +155,7 @@ def _parse_targets(text: str, onnx: Path | None) -> Collection[str]:
     wanted = {part.strip() for part in text.split(",")}
     if not wanted <= {*_TARGETS, "none"} or ("none" in wanted and len(wanted) > 1):
         raise UsageError(
-            f"--targets {' or '.join(_TARGETS)}, both by comma, or none", f"{text!a}", "change it"
+            f"--targets among {', '.join(_TARGETS)}, by comma, or none", f"{text!a}", "change it"
         )
     if onnx is not None and "onnx" not in wanted:
         raise UsageError("--onnx with --targets onnx", f"--targets {text}", "leave one out")

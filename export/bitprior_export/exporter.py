@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from bitprior_export.artefacts import OnnxOutput
+from bitprior_export.artefacts.qonnx_files import default_folder as qonnx_folder
+from bitprior_export.artefacts.qonnx_files import write_qonnx_files
 from bitprior_export.bundle import write_bundle
 from bitprior_export.calibration import calibrate_on_recoveries
 from bitprior_export.cut_source import cut_source
@@ -47,12 +49,14 @@ class ExportOptions:
         onnx_dir: Folder for ONNX files of the same model; None for no such files.
         target: Board the ONNX files are made for, see ``bitprior devices``.
         cut: Name or number of the boundary before which the generator is cut; None: whole.
+        qonnx: Write ``<stem>-qonnx``, the programs for the tools around QONNX, too.
         training: Write ``<stem>-onnx-training``, the files of ONNX Runtime Training, too.
     """
 
     onnx_dir: str | os.PathLike[str] | None = None
     target: str = "pc"
     cut: str | None = None
+    qonnx: bool = False
     training: bool = False
 
 
@@ -129,6 +133,8 @@ def export_source(
     calibration = calibrate_on_recoveries(generator, sensing, source.images, source.solver)
     manifest = replace(make_manifest(source, golden.tolerances), calibration=calibration)
     bundle = Bundle(manifest, generator, sensing, golden.cases)
+    if options.qonnx:
+        write_qonnx_files(bundle, qonnx_folder(out))
     if options.training:
         write_training_files(bundle, training_folder(out))
     with onnx.staged(bundle) as artefacts:

@@ -46,33 +46,48 @@ class OnnxGraph:
         """Rank of each input, by name; 0 for a scalar."""
         return self._ranks
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    @property
+    def provider(self) -> str:
+        """The execution provider onnxruntime has put first."""
+        return str(self._session.get_providers()[0])
+
+    def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] = ()) -> dict[str, Array]:
         """Run the graph.
 
         Args:
             inputs: Arrays [B, ...], and scalars, by name. A graph of a fixed batch takes its
                 rows in turns.
+            outputs: Which outputs are wanted; all if left out.
 
         Returns:
-            All outputs by name.
+            Outputs by name.
         """
+        wanted = tuple(outputs) or tuple(self._outputs)
         batched = [name for name, rank in self._ranks.items() if rank]
         rows = len(inputs[batched[0]])
         if self._rows is None or self._rows == rows:
-            return self._run(inputs)
+            return self._run(inputs, wanted)
         parts = [
             self._run(
                 {
                     name: value[start : start + self._rows] if name in batched else value
                     for name, value in inputs.items()
-                }
+                },
+                wanted,
             )
             for start in range(0, rows, self._rows)
         ]
-        return {name: _join(name, [part[name] for part in parts]) for name in self._outputs}
+        return {name: _join(name, [part[name] for part in parts]) for name in wanted}
 
-    def _run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        return dict(zip(self._outputs, self._session.run(None, dict(inputs)), strict=True))
+    def _run(self, inputs: Mapping[str, Array], wanted: Sequence[str]) -> dict[str, Array]:
+        # Bound values are copied to the device once, and back once, wherever it is.
+        binding = self._session.io_binding()
+        for name, value in inputs.items():
+            binding.bind_cpu_input(name, np.asarray(value, order="C"))
+        for name in wanted:
+            binding.bind_output(name)
+        self._session.run_with_iobinding(binding)
+        return dict(zip(wanted, binding.copy_outputs_to_cpu(), strict=True))
 
 
 def _join(name: str, parts: Sequence[Array]) -> Array:

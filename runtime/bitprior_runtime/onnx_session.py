@@ -15,6 +15,28 @@ _FOLD_WEIGHTS = ("session.disable_quant_qdq", "1")
 _EXACT = ("session.qdq_matmulnbits_accuracy_level", "0")
 
 
+# In order of preference.
+_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", CPU)
+
+
+def available_providers() -> tuple[str, ...]:
+    """Return the execution providers this build of onnxruntime lists, the fastest first.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+    """
+    listed = _onnxruntime().get_available_providers()
+    return tuple(name for name in _PROVIDERS if name in listed)
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("onnxruntime", "ort", "ONNX graphs") from error
+    return onnxruntime
+
+
 def open_session(
     model: bytes | str | os.PathLike[str], threads: int = 1, providers: Sequence[str] = (CPU,)
 ) -> Any:
@@ -32,10 +54,7 @@ def open_session(
         MissingExtraError: onnxruntime is not installed.
         UsageError: onnxruntime cannot load the graph.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", "ort", "ONNX graphs") from error
+    onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3  # errors; they come as exceptions too

@@ -49,6 +49,10 @@ class DifferentiableEngine(Engine, Protocol):
 class ProximalEngine(Engine, Protocol):
     """An engine that runs the whole proximal loop by itself, with nothing of Python in it."""
 
+    def loops(self, sparsity: int | None) -> bool:
+        """Return whether its loop can keep that many entries of a latent (None: all)."""
+        ...
+
     def proximal(
         self,
         z0: NDArray[Any],

@@ -109,6 +109,10 @@ class NativeFloatEngine:
         self._run("bp_float_gradient", latents, _dense(y), loss, gradient)
         return loss, gradient
 
+    def loops(self, sparsity: int | None) -> bool:
+        """Return True: the loop in C keeps any number of entries."""
+        return True
+
     def proximal(
         self,
         z0: Array,

@@ -93,6 +93,10 @@ class NativeIntegerEngine:
         self._kernels.value_and_grad(latents, measured, loss, gradient)
         return loss, gradient
 
+    def loops(self, sparsity: int | None) -> bool:
+        """Return True: the loop in C keeps any number of entries."""
+        return True
+
     def proximal(
         self,
         z0: Array,

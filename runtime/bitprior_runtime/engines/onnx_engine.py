@@ -4,7 +4,7 @@ The files lie beside the bundle; the bundle's manifest has their hashes, so that
 export is refused.
 """
 
-import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.companions import read_companions
 from bitprior_runtime.errors import CheckFailedError, MissingFileError
-from bitprior_runtime.files import read_bytes
-from bitprior_runtime.onnx_session import open_session
+from bitprior_runtime.onnx_graph import OnnxGraph, scalars
+from bitprior_runtime.onnx_session import available_providers
 
-GENERATE, SENSE, GRADIENT = "generate.onnx", "sense.onnx", "gradient.onnx"
-MAX_FILE_BYTES = 512 * 2**20
-# In order of preference; those this build of ONNX Runtime does not have are left out.
-PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+_KINDS = ("generate", "sense", "gradient")
 
 Array = NDArray[Any]
 
 
 class OnnxEngine:
-    """Inference graphs on ONNX Runtime, the gradient among them.
+    """Inference graphs on ONNX Runtime, the gradient and the whole recovery among them.
 
     Args:
         bundle: The model; it has the hashes of its ONNX files.
@@ -46,85 +44,100 @@ class OnnxEngine:
     kernel = "onnxruntime"
 
     def __init__(self, bundle: Bundle, folder: Path | None, threads: int | None = None) -> None:
-        files = {name: _read(bundle, folder, name) for name in (GENERATE, SENSE, GRADIENT)}
-        self.provider, self._gradient = self._probe(bundle, files[GRADIENT], threads)
-        self._generate, self._sense = (
-            open_session(files[name], threads or 0, (self.provider,)) for name in (GENERATE, SENSE)
-        )
+        files = _read(bundle, folder)
+        self.provider, self._gradient = _probe(bundle, files["gradient"], threads or 0)
+        others = {
+            kind: OnnxGraph(data, threads or 0, (self.provider,))
+            for kind, data in files.items()
+            if kind != "gradient"
+        }
+        self._generate, self._sense = others["generate"], others["sense"]
+        self._recover = others.get("recover")
+        self._sparsity = bundle.manifest.solver.sparsity
 
     def generate(self, z: Array) -> Array:
         """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
-        return _run(self._generate, ("image",), z=z)[0]
+        return self._generate.run({"z": _single(z)})["image"]
 
     def sense(self, x: Array) -> Array:
         """Return A(x): measurements [B,m] from images [B,C,H,W] in [0,1]."""
-        return _run(self._sense, ("y",), x=x)[0]
+        return self._sense.run({"x": _single(x)})["y"]
 
     def loss(self, z: Array, y: Array) -> Array:
         """Return f(z) = ||y - A(G(z))||^2 per row, [B]."""
-        return _run(self._gradient, ("loss",), z=z, y=y)[0]
+        return self._gradient.run({"z": _single(z), "y": _single(y)}, ("loss",))["loss"]
 
     def value_and_grad(self, z: Array, y: Array) -> tuple[Array, Array]:
         """Return f(z), [B], and its gradient with respect to z, [B,k]."""
-        loss, gradient = _run(self._gradient, ("loss", "gradient"), z=z, y=y)
-        return loss, gradient
+        inputs = {"z": _single(z), "y": _single(y)}
+        found = self._gradient.run(inputs, ("loss", "gradient"))
+        return found["loss"], found["gradient"]
 
-    @staticmethod
-    def _probe(bundle: Bundle, model: bytes, threads: int | None) -> tuple[str, Any]:
-        """Open the gradient graph on the first provider that really runs it.
+    def loops(self, sparsity: int | None) -> bool:
+        """Return whether recover.onnx is here and keeps that many entries of a latent."""
+        return self._recover is not None and sparsity == self._sparsity
 
-        What a build lists says only what it was compiled with.
-        """
-        import onnxruntime
-
-        golden = bundle.golden
-        listed = [name for name in PROVIDERS if name in onnxruntime.get_available_providers()]
-        found = []
-        for provider in listed:
-            try:
-                session = open_session(model, threads or 0, (provider,))
-                if session.get_providers()[0] != provider:
-                    found.append(f"{provider}: not taken")
-                    continue
-                _run(session, ("loss",), z=golden.latents[:1], y=golden.measurements[:1])
-            except Exception as error:  # onnxruntime's own exceptions derive from nothing narrower
-                found.append(f"{provider}: {str(error).strip().partition(chr(10))[0]}")
-                continue
-            return provider, session
-        raise CheckFailedError(
-            f"one of {', '.join(PROVIDERS)} to run {GRADIENT}",
-            "; ".join(found) or "none of them in this build",
-            "use engine float, or another version of onnxruntime",
+    def proximal(
+        self,
+        z0: Array,
+        y: Array,
+        step_size: float,
+        steps: int,
+        sparsity: int | None,
+        tolerance: float,
+    ) -> tuple[Array, Array]:
+        """Run recover.onnx; see ``ProximalEngine``."""
+        assert self._recover is not None
+        found = self._recover.run(
+            {"y": _single(y), "z0": _single(z0), **scalars(step_size, steps, tolerance)},
+            ("z", "history"),
         )
+        history = found["history"]
+        missing = steps + 1 - len(history)
+        return found["z"], np.pad(history, ((0, missing), (0, 0)), mode="edge")
 
 
-def _read(bundle: Bundle, folder: Path | None, name: str) -> bytes:
-    known = bundle.manifest.companions
-    todo = "export again, and copy the folder of ONNX files beside the bundle"
-    if folder is None or name not in known:
-        found = "a bundle exported without ONNX files" if name not in known else "no folder"
-        raise MissingFileError(f"{name} beside the bundle", found, todo)
-    try:
-        data = read_bytes(folder / name, MAX_FILE_BYTES)
-    except MissingFileError as error:
-        raise MissingFileError(error.expected, error.found, todo) from error
-    actual = hashlib.sha256(data).hexdigest()
-    if actual != known[name]:
-        raise CheckFailedError(
-            f"{folder / name} with SHA-256 {known[name][:16]}..., as the bundle says",
-            f"{actual[:16]}...",
-            todo,
+def _probe(bundle: Bundle, model: bytes, threads: int) -> tuple[str, OnnxGraph]:
+    """Open the gradient graph on the first provider that really runs it.
+
+    What a build lists says only what it was compiled with.
+    """
+    golden, found = bundle.golden, []
+    inputs = {"z": golden.latents[:1], "y": golden.measurements[:1]}
+    for provider in available_providers():
+        try:
+            graph = OnnxGraph(model, threads, (provider,))
+            graph.run(inputs, ("loss",))
+        except Exception as error:  # onnxruntime's own exceptions derive from nothing narrower
+            found.append(f"{provider}: {str(error).strip().partition(chr(10))[0]}")
+            continue
+        if graph.provider == provider:
+            return provider, graph
+        found.append(f"{provider}: {graph.provider} ran instead")
+    raise CheckFailedError(
+        "an execution provider that runs gradient.onnx",
+        "; ".join(found) or "none in this build of onnxruntime",
+        "use engine float, or another version of onnxruntime",
+    )
+
+
+def _single(values: Array) -> Array:
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _read(bundle: Bundle, folder: Path | None) -> Mapping[str, bytes]:
+    if folder is None:
+        raise MissingFileError(
+            "ONNX files beside the bundle",
+            "a bundle that was read from no file",
+            "load it from a file, or use engine float",
         )
-    return data
-
-
-def _run(session: Any, outputs: tuple[str, ...], **inputs: Array) -> list[Array]:
-    """Run a graph through an IO binding: buffers on the device, copied back once."""
-    binding = session.io_binding()
-    for name, value in inputs.items():
-        binding.bind_cpu_input(name, np.ascontiguousarray(value, dtype=np.float32))
-    for name in outputs:
-        binding.bind_output(name)
-    session.run_with_iobinding(binding)
-    values: list[Array] = binding.copy_outputs_to_cpu()
-    return values
+    files = read_companions(bundle, folder)
+    absent = [kind for kind in _KINDS if kind not in files]
+    if absent:
+        raise MissingFileError(
+            f"{', '.join(_KINDS)} among the ONNX files of the bundle",
+            f"no {', '.join(absent)}",
+            "export it for another target: bitprior devices lists them",
+        )
+    return files

@@ -70,7 +70,7 @@ def proximal(
         method = Momentum(engine, y, z0, beta, s, line_search=options.line_search)
     elif options.line_search:
         method = Backtracking(engine, y, z0, beta, s)
-    elif isinstance(engine, ProximalEngine) and options.max_seconds is None:
+    elif isinstance(engine, ProximalEngine) and engine.loops(s) and options.max_seconds is None:
         check_problem(y, z0)
         return proximal_inside(engine, y, z0, beta, options.steps, s, options.tolerance, progress)
     else:
