@@ -19,7 +19,7 @@ class LbfgsOptions:
     ``steps`` is its max_iter, ``step_size`` its lr; max_eval has no limit.
 
     Attributes:
-        steps: Most iterations.
+        steps: Most iterations. Few by default: dense latents fit whatever noise is in y later on.
         step_size: Length of a step, or the first one tried; the very first is shortened to
             min(1, 1 / |grad f|_1) of it.
         tolerance: A row stops when its loss has changed by at most this share; 0: see below.
@@ -31,7 +31,7 @@ class LbfgsOptions:
             changes by more.
     """
 
-    steps: int = 100
+    steps: int = 30
     step_size: float = 1.0
     tolerance: float = 0.0
     max_seconds: float | None = None

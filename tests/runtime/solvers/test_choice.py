@@ -87,7 +87,7 @@ def test_gauss_newton_says_which_engine_it_needs():
     [
         ("proximal", 100, 100, 256),
         ("lbfgs", 100, 100, 256),
-        ("lbfgs", 1_000, 40_960, 4),
+        ("lbfgs", 1_000, 40_960, 13),
         ("gauss-newton", 100, 100, 256),
         ("gauss-newton", 1_000, 4_096, 8),
         ("gauss-newton", 10_000, 40_960, 1),

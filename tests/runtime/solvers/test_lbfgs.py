@@ -126,7 +126,7 @@ def test_a_linear_problem_is_solved(line_search):
 
 
 def test_the_bent_valley_is_followed():
-    options = LbfgsOptions(tolerance_change=0)
+    options = LbfgsOptions(100, tolerance_change=0)
     solution = lbfgs(Rosenbrock(), np.zeros((1, 2)), ROSENBROCK_START, options)
     np.testing.assert_allclose(solution.latent, ROSENBROCK_MINIMUM, atol=1e-6)
     assert solution.steps[0] < 50
