@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitprior_export.bundle import write_bundle
 from bitprior_export.foreign import ForeignOptions, foreign_source
@@ -27,7 +28,7 @@ from bitprior_runtime.summary import summarise
 
 # The gradient is checked entry by entry; a few rows show what is wrong with an adjoint.
 _GRADIENT_ROWS = 3
-_LARGE = 100.0
+_LARGE = tuple(map(np.float32, (100, 10, 2)))
 _SEED = 20240229
 
 
@@ -108,7 +109,7 @@ def _check_nodes(source: Source, golden: Golden) -> tuple[CheckReport, CheckRepo
         "golden": golden.cases.latents,
         "random": noise,
         "zeros": np.zeros((1, source.latent), dtype=np.float32),
-        "large": np.float32(_LARGE) * noise,
+        "large": _large(engine, noise),
     }
     images = {
         "real": source.images[: len(golden.cases.latents)],
@@ -120,6 +121,16 @@ def _check_nodes(source: Source, golden: Golden) -> tuple[CheckReport, CheckRepo
         check_program(engine, "generator", source.generator, latents),
         check_program(engine, "sensing", source.sensing, images),
     )
+
+
+def _large(engine: FloatEngine, noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the noise as large as the generator takes it without overflow: an Exp has limits."""
+    for factor in _LARGE:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = engine.trace("generator", factor * noise)
+        if all(np.isfinite(value).all() for value in values.values()):
+            break
+    return factor * noise
 
 
 def _write_verified(out: Path, bundle: Bundle) -> list[Check]:
