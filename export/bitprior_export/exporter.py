@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.artefacts.qonnx_files import default_folder as qonnx_folder
@@ -36,8 +37,12 @@ from bitprior_runtime.summary import summarise
 
 # The gradient is checked entry by entry; a few rows show what is wrong with an adjoint.
 _GRADIENT_ROWS = 3
+<<<<<<< HEAD
 _ROWS = 8
 _LARGE = 100.0
+=======
+_LARGE = tuple(map(np.float32, (100, 10, 2)))
+>>>>>>> frontdoor
 _SEED = 20240229
 
 
@@ -164,7 +169,7 @@ def _check_nodes(source: Source) -> tuple[CheckReport, CheckReport]:
         "start": starts,
         "random": noise,
         "zeros": np.zeros((1, source.latent), dtype=np.float32),
-        "large": np.float32(_LARGE) * noise,
+        "large": _large(engine, noise),
     }
     images = {
         "real": source.images[:_ROWS],
@@ -176,6 +181,16 @@ def _check_nodes(source: Source) -> tuple[CheckReport, CheckReport]:
         check_program(engine, "generator", source.generator, latents),
         check_program(engine, "sensing", source.sensing, images),
     )
+
+
+def _large(engine: FloatEngine, noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the noise as large as the generator takes it without overflow: an Exp has limits."""
+    for factor in _LARGE:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = engine.trace("generator", factor * noise)
+        if all(np.isfinite(value).all() for value in values.values()):
+            break
+    return factor * noise
 
 
 def _write_verified(out: Path, bundle: Bundle) -> list[Check]:

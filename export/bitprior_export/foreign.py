@@ -1,6 +1,7 @@
 """Networks from anywhere as the source of an export: ONNX files, or a named operator."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ IMAGES = 12
 HIDDEN_SEED, START_SEED = 1, 0
 # How far outside [0,1] values may be: decoders without a last squashing overshoot a little.
 _OVERSHOOT = 0.25
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_.+-]")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,13 @@ class ForeignOptions:
     step_size: float | None = None
 
     def __post_init__(self) -> None:
+        for label, text, most in (("name", self.name, 128), ("licence", self.licence, 2**14)):
+            if text is not None and (len(text) > most or not text.isprintable()):
+                raise UsageError(
+                    f"a {label} of at most {most} printable characters",
+                    f"{text[:40]!a}, {len(text)} characters",
+                    f"change --{label}",
+                )
         check_range("steps", self.steps, least=1)
         if self.step_size is not None:
             check_range("step-size", self.step_size, least=0, open_end=True)
@@ -99,13 +108,13 @@ def foreign_source(options: ForeignOptions) -> Source:
     images, origin = drawn, f"drawn by the generator from latents of seed {HIDDEN_SEED}"
     if options.images is not None:
         images = load_images(options.images, (geometry[0], geometry[1], geometry[2]))
-        origin = f"{options.images.name}, {len(images)} images"
+        origin = f"{ascii(options.images.name)[1:-1]}, {len(images)} images"
     step_size = options.step_size
     if step_size is None:
         starts = _latents(generator, options.latent_distribution, START_SEED)
         step_size = find_step_size(engine, engine.sense(drawn), starts)
     return Source(
-        name=options.name or options.generator.stem[:100] or "prior",
+        name=options.name or _UNUSUAL.sub("_", options.generator.stem)[:100],
         generator=generator,
         sensing=sensing,
         measurement=kind,
@@ -180,5 +189,7 @@ def _provenance(
         "weight_bits_after_training": options.weight_bits,
         "sensing_bits_after_training": options.sensing_bits,
         "step_size": "given" if options.step_size is not None else "found by backtracking",
-        "sources": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
+        "sources": {
+            ascii(path.name)[1:-1]: hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+        },
     }

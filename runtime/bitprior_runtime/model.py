@@ -140,7 +140,7 @@ class Model:
         self,
         y: NDArray[Any],
         *,
-        solver: str = "proximal",
+        solver: str | None = None,
         engine: str = "float",
         kernel: str = AUTO,
         threads: int | None = None,
@@ -162,7 +162,7 @@ class Model:
 
         Args:
             y: Measurements [B,m], float.
-            solver: ``proximal``, ``adam``, ``lbfgs`` or ``gauss-newton``.
+            solver: ``proximal``, ``adam``, ``lbfgs`` or ``gauss-newton``; None: the bundle's.
             engine: ``float``, ``integer``, ``onnx`` or ``onnx-training``; ``auto``: the fastest
                 by a measured probe, see :meth:`choose`.
             kernel: ``numpy`` or ``native``; ``auto``: native where it works.
@@ -170,7 +170,7 @@ class Model:
             restarts: Start latents per measurement; the lowest measurement loss wins.
             seed: Seed of the start latents.
             latent: Where the first restart starts, float [B,k]: a warm start.
-            steps: Most steps; None: the bundle's (proximal) or the solver's default.
+            steps: Most steps; None: the bundle's, with its own solver, or the solver's default.
             step_size: Step size; None: the bundle's learned beta (proximal) or the default.
                 Not for gauss-newton.
             sparsity: Latent entries kept by P_s; None: the bundle's. Not for lbfgs, whose latents
@@ -190,6 +190,9 @@ class Model:
                 latent has the wrong shape or values.
         """
         manifest = self.bundle.manifest
+        solver = solver or manifest.solver.name
+        if steps is None and solver == manifest.solver.name:
+            steps = manifest.solver.steps
         m, k = manifest.measurement.size, manifest.latent
         measurements = check_rows("measurements", "m", np.asarray(y), m)
         check_range("restarts", restarts, least=1)

@@ -36,6 +36,7 @@ class Recovery:
         kernel: Name of the kernel that ran.
         solver: Name of the solver.
         seconds: Wall time of the whole call.
+        provider: Execution provider that ran, of the onnx engine; None for the others.
     """
 
     image: FloatArray
@@ -48,6 +49,7 @@ class Recovery:
     kernel: str
     solver: str
     seconds: float
+    provider: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def recover(
         kernel=engine.kernel,
         solver=solver,
         seconds=time.perf_counter() - begin,
+        provider=getattr(engine, "provider", None),
     )
 
 

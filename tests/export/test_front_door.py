@@ -227,6 +227,8 @@ def test_every_operator_makes_a_verified_bundle(
         (["--generator", "G", "--sensing", "superres:factor=5"], "must divide"),
         (["--generator", "G", "--sensing", "identity", "--range", "0,255"], "0,255"),
         (["--generator", "G", "--sensing", "identity", "--steps", "0"], "steps"),
+        (["--generator", "G", "--sensing", "identity", "--name", "n" * 200], "--name"),
+        (["--generator", "G", "--sensing", "identity", "--licence", "a\x1b[2Jb"], "--licence"),
         (["--generator", "G", "--sensing", "identity", "--step-size", "0"], "step-size"),
         (["--generator", "G", "--sensing", "identity", "--images", "none.npz"], "none.npz"),
         (["--generator", "G", "--sensing", "G"], "images [1, 16, 16]"),
@@ -264,3 +266,19 @@ def test_export_prints_json_for_strangers_too(
     capsys.readouterr()
     through_the_door(folder, "vae", tmp_path / "m.bitprior", "--json")
     assert json.loads(capsys.readouterr().out)["bits"] == 32
+
+
+def test_a_network_with_limits_is_checked_within_them(tmp_path: Path) -> None:
+    class Positive(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.layer = torch.nn.Linear(LATENT, 48)
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            h = torch.exp(2 * self.layer(z))  # overflows for latents a hundred times too large
+            return (h / (h + 1)).reshape(-1, 3, 4, 4)
+
+    save_onnx(Positive().eval(), torch.zeros(2, LATENT), tmp_path / "positive.onnx")
+    arguments = ["--generator", str(tmp_path / "positive.onnx"), "--sensing", "identity"]
+    assert run_cli(["export", *arguments, "--out", str(tmp_path / "m.bitprior")]) == 0

@@ -183,10 +183,14 @@ class ProgramBuilder:
         op, known = site.op, site.node.domain in STANDARD
         if known and op in ("Greater", "Where") and self._add_threshold(site):
             return
+        unknown = any(self.values.is_unknown(name) for name in site.inputs)
+        if unknown and folding.is_foldable(site.node):
+            self.values.shapes |= dict.fromkeys(site.outputs)
+            return
         if not known or (op != batch_norm.OP and op not in OPS and op not in FORMS):
             where = f" of domain {site.node.domain[:40]!a}" if not known else ""
             raise UnfitError(f"an op{where} that no program knows")
-        if any(self.values.is_unknown(name) for name in site.inputs):
+        if unknown:
             self.values.shapes |= dict.fromkeys(site.outputs)
         elif op == batch_norm.OP:
             self._add_batch_norm(site)

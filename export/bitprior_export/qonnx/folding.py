@@ -163,6 +163,12 @@ def _reduce_product(site: Site, budget: int) -> Any:
     return np.prod(site.constant(0), axis=_axes(site), keepdims=keep, dtype=np.int64)
 
 
+def _shape(site: Site, budget: int) -> Any:
+    shape = site.constant(0).shape
+    start, end = site.attribute("start", 0), site.attribute("end", len(shape))
+    return np.array(shape[start:end], dtype=np.int64)
+
+
 def _range(site: Site, budget: int) -> Any:
     start, limit, delta = (site.constant(index) for index in range(3))
     count = max(0, math.ceil((float(limit) - float(start)) / float(delta)))
@@ -197,6 +203,7 @@ _FOLDS: Mapping[str, Callable[[Site, int], Any]] = {
     "Reciprocal": _elementwise(np.reciprocal),
     "ReduceProd": _reduce_product,
     "Reshape": _reshape,
+    "Shape": _shape,
     "Slice": _slice,
     "Sqrt": _elementwise(np.sqrt),
     "Squeeze": _squeeze,

@@ -1,5 +1,6 @@
 """``bitprior recover``: measurements to images."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import typer
 
 from bitprior_runtime.cli.output import JsonFlag, emit, progress_bar
+from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.images import contact_sheet, encode_png, read_array, write_array
@@ -19,10 +21,16 @@ def run(
     measurements: Annotated[Path, typer.Argument(help="A .npy file of measurements [B,m].")],
     out: Annotated[Path, typer.Option(help="Where the images go: .png (a sheet) or .npy.")],
     solver: Annotated[
-        str, typer.Option(help="proximal, adam, lbfgs or gauss-newton.")
-    ] = "proximal",
-    engine: Annotated[str, typer.Option(help="float.")] = "float",
-    kernel: Annotated[str, typer.Option(help="numpy.")] = "numpy",
+        str | None,
+        typer.Option(help="proximal, adam, lbfgs or gauss-newton; default: the bundle's."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="float, integer, onnx; auto: the fastest by a measured probe.")
+    ] = "float",
+    kernel: Annotated[
+        str, typer.Option(help="numpy or native; auto: native where it works.")
+    ] = AUTO,
+    threads: Annotated[int | None, typer.Option(help="Threads of the engine.", min=1)] = None,
     restarts: Annotated[int, typer.Option(help="Starts per measurement; lowest loss wins.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the start latents.")] = 0,
     latent: Annotated[
@@ -54,12 +62,17 @@ def run(
     model = load(bundle)
     y = read_array(measurements, "measurements [B,m]")
     start = None if latent is None else read_array(latent, "latents [B,k]")
+    if engine == AUTO:
+        choice = model.choose(len(y) * max(restarts, 1), kernel, threads)
+        print(f"Engine {choice.name}: {choice.reason}", file=sys.stderr)
+        engine, kernel = choice.engine.name, choice.engine.kernel
     with progress_bar("Recovering") as progress:
         recovery = model.recover(
             y,
             solver=solver,
             engine=engine,
             kernel=kernel,
+            threads=threads,
             restarts=restarts,
             seed=seed,
             latent=start,
@@ -90,6 +103,7 @@ def _figures(recovery: Recovery, out: Path, restarts: int, seed: int) -> dict[st
         "solver": recovery.solver,
         "engine": recovery.engine,
         "kernel": recovery.kernel,
+        "provider": recovery.provider,
         "restarts": restarts,
         "seed": seed,
         "seconds": recovery.seconds,

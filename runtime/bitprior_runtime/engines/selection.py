@@ -54,6 +54,11 @@ class Choice:
     measured: tuple[Measured, ...]
 
     @property
+    def name(self) -> str:
+        """Engine and kernels."""
+        return f"{self.engine.name}/{self.engine.kernel}"
+
+    @property
     def reason(self) -> str:
         """One line: the times that were compared, and what could not take part."""
         timed = sorted(
