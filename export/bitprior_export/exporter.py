@@ -6,9 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.artefacts.qonnx_files import default_folder as qonnx_folder
 from bitprior_export.artefacts.qonnx_files import write_qonnx_files
@@ -20,30 +17,21 @@ from bitprior_export.golden import make_golden
 from bitprior_export.graphs.training.apart import default_folder as training_folder
 from bitprior_export.graphs.training.apart import write_training_files
 from bitprior_export.manifest import make_manifest
-from bitprior_export.program_check import check_gradient, check_program
-from bitprior_export.qonnx.comparison import CheckReport
+from bitprior_export.program_check import check_gradient
 from bitprior_export.result import ExportResult
 from bitprior_export.run_source import source_of_run
 from bitprior_export.source import Source
+from bitprior_export.source_check import check_nodes
 from bitprior_export.training_run import read_run
 from bitprior_runtime.bundle import Bundle
-from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.golden import Check
 from bitprior_runtime.model import load
-from bitprior_runtime.solvers import initial_latents
 from bitprior_runtime.summary import summarise
 
 # The gradient is checked entry by entry; a few rows show what is wrong with an adjoint.
 _GRADIENT_ROWS = 3
-<<<<<<< HEAD
-_ROWS = 8
-_LARGE = 100.0
-=======
-_LARGE = tuple(map(np.float32, (100, 10, 2)))
->>>>>>> frontdoor
-_SEED = 20240229
 
 
 @dataclass(frozen=True)
@@ -124,7 +112,7 @@ def export_source(
     out = check_writable(out_path)
     onnx = OnnxOutput.checked(options.onnx_dir, options.target)
     source = open_source()
-    reports = _check_nodes(source)
+    reports = check_nodes(source)
     if options.cut is not None:
         source = cut_source(source, options.cut)
     generator, sensing = source.generator.program, source.sensing.program
@@ -159,38 +147,6 @@ def export_source(
         artefacts=artefacts,
         seconds=time.perf_counter() - begin,
     )
-
-
-def _check_nodes(source: Source) -> tuple[CheckReport, CheckReport]:
-    engine = FloatEngine(source.generator.program, source.sensing.program)
-    (starts,) = initial_latents(_ROWS, source.latent, _SEED, kind=source.solver.initial_latent)
-    noise = np.random.default_rng(_SEED).standard_normal((3, source.latent), dtype=np.float32)
-    latents = {
-        "start": starts,
-        "random": noise,
-        "zeros": np.zeros((1, source.latent), dtype=np.float32),
-        "large": _large(engine, noise),
-    }
-    images = {
-        "real": source.images[:_ROWS],
-        "generated": engine.generate(starts),
-        "black": np.zeros((1, *source.geometry), dtype=np.float32),
-        "white": np.ones((1, *source.geometry), dtype=np.float32),
-    }
-    return (
-        check_program(engine, "generator", source.generator, latents),
-        check_program(engine, "sensing", source.sensing, images),
-    )
-
-
-def _large(engine: FloatEngine, noise: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the noise as large as the generator takes it without overflow: an Exp has limits."""
-    for factor in _LARGE:
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = engine.trace("generator", factor * noise)
-        if all(np.isfinite(value).all() for value in values.values()):
-            break
-    return factor * noise
 
 
 def _write_verified(out: Path, bundle: Bundle) -> list[Check]:
