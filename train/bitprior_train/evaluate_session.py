@@ -114,6 +114,15 @@ def _training(model: Model) -> dict[str, Any]:
     return dict(training)
 
 
+def _other_split(model: Model, data: Dataset) -> bool:
+    """Say whether a prior was trained on the same data set, but not as it is split here.
+
+    Then it may have been trained on these test images, e.g. if its archive was another one.
+    """
+    training = _training(model)
+    return training["dataset"] == data.name and training.get("split_hash") != data.split_hash
+
+
 def _training_data(model: Model) -> Dataset:
     """Load the data set a bundle was trained on, split and resized as then."""
     images = _training(model)["config"]["data"]
@@ -144,6 +153,7 @@ def _row(
         "measurements": info["measurement"]["size"],
         "bytes": info["bytes"],
         **found.figures(),
+        "other_split": _other_split(model, data),
         "training": info["training"],
     }
     if question.reference is not None:
@@ -190,6 +200,9 @@ def _text(result: dict[str, Any]) -> str:
         cost = f"{row['bytes']['generator']:,} bytes of generator, {row['recovery_ms']:.1f} ms"
         ran = f"a recovery ({row['engine']}/{row['kernel']})"
         lines.append(f"  {row['bundle']}: {quality}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
+        if row["other_split"]:
+            warned = "test images may be among those it was trained on"
+            lines.append(f"    trained on another split of {result['dataset']}: {warned}")
         if "torch" in row:
             lines.append(_parity_line(row["torch"]))
     for row in result["baselines"]:

@@ -3,10 +3,10 @@
 import errno
 import os
 import shutil
-from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -168,7 +168,7 @@ def test_nobody_there_is_one_line_that_says_so(tmp_path: Path) -> None:
 def test_a_disk_with_too_little_room_is_refused_before_anything_is_asked(
     server: FileServer, wanted: RemoteFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")(0, 0, len(CONTENTS) - 1)
+    usage = SimpleNamespace(free=len(CONTENTS) - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(UnwritableOutputError, match=r"299999 bytes free.*BITPRIOR_CACHE"):
         get(wanted, tmp_path)

@@ -1,7 +1,8 @@
 """The data sets: their terms, and where the official files are.
 
-Sizes and SHA-256 sums are those that TensorFlow Datasets pins (``tensorflow_datasets/url_checksums``
-in github.com/tensorflow/datasets: mnist, cifar10, svhn_cropped, stl10, imagenette); the URLs too.
+URLs, sizes and SHA-256 sums are those that TensorFlow Datasets pins: mnist.txt, cifar10.txt,
+svhn_cropped.txt, stl10.txt and imagenette.txt in ``tensorflow_datasets/url_checksums/`` of
+github.com/tensorflow/datasets.
 """
 
 from collections.abc import Callable, Sequence
@@ -118,7 +119,8 @@ LICENCES = {
     "mnist": "MNIST, Y. LeCun, C. Cortes, C. Burges; commonly stated as CC BY-SA 3.0",
     "cifar10": "CIFAR-10, A. Krizhevsky, 2009; no explicit licence, used for research",
     "svhn": "SVHN, Y. Netzer et al., 2011; non-commercial use only",
-    "stl10": "STL-10, A. Coates, H. Lee, A. Ng, 2011; images from ImageNet, non-commercial research",
+    "stl10": "STL-10, A. Coates, H. Lee, A. Ng, 2011; images from ImageNet, non-commercial "
+    "research",
     "imagenette96": "Imagenette (not STL-10), J. Howard; images from ImageNet, non-commercial "
     "research and education",
     "celeba64": "CelebA, Z. Liu et al., 2015; non-commercial research only, no redistribution",

@@ -36,7 +36,7 @@ def read_cifar10(paths: Sequence[Path]) -> Parts:
     found = _records(paths[0], limits, _CIFAR10_RECORD)
     planes = {n: r[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1) for n, r in found.items()}
     train = np.concatenate([planes[name] for name in _CIFAR10_BATCHES])
-    return train, np.ascontiguousarray(planes[_CIFAR10_TEST])
+    return np.ascontiguousarray(train), np.ascontiguousarray(planes[_CIFAR10_TEST])
 
 
 def read_svhn(paths: Sequence[Path]) -> Parts:

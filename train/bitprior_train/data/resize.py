@@ -28,9 +28,9 @@ def shrink(images: NDArray[np.uint8], size: int, name: str) -> NDArray[np.uint8]
         return images
     if height != width or size > height:
         raise UsageError(
-            f"data.size of at most the stored size of {name}, and square images",
-            f"{size} for {height} x {width} pixels",
-            "lower it: images are not enlarged",
+            f"square images of at least {size} x {size} pixels in {name}",
+            f"{height} x {width}",
+            "images are not enlarged: lower data.size, or choose another data set",
         )
     weights = _shares(height, size)
     small = np.empty((*images.shape[:2], size, size), np.uint8)
