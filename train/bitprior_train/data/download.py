@@ -77,13 +77,11 @@ class _Resuming:
         failures = 0
         while (have := self._have()) < self._remote.size:
             try:
-                self._continue(url, have)
-                reason = "the connection ended early"
-            except requests.HTTPError as error:
-                reason = f"HTTP status {error.response.status_code}"
-                if error.response.status_code == requests.codes.requested_range_not_satisfiable:
-                    self._part.unlink(missing_ok=True)  # more is here than the server has
-                if error.response.status_code < 500:
+                status = self._continue(url, have)
+                reason = f"HTTP status {status}" if status >= 400 else "the connection ended early"
+                if status == 416:  # the range is outside the file: more is here than there
+                    self._part.unlink(missing_ok=True)
+                if 400 <= status < 500:
                     failures = ATTEMPTS  # asking again would bring the same answer
             except requests.RequestException as error:
                 reason = _reason(error)
@@ -101,16 +99,17 @@ class _Resuming:
     def _have(self) -> int:
         return self._part.stat().st_size if self._part.exists() else 0
 
-    def _continue(self, url: str, have: int) -> None:
-        """Ask for the bytes from ``have`` on, and store those that come."""
+    def _continue(self, url: str, have: int) -> int:
+        """Ask for the bytes from ``have`` on, store those that come; return the HTTP status."""
         import requests
 
         # identity: the hash is of the file, not of what a server unpacks on the way
         headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-            response.raise_for_status()
+            if not response.ok:
+                return response.status_code
             rest = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-            goes_on = response.status_code == requests.codes.partial_content and rest
+            goes_on = response.status_code == 206 and rest
             total = have if goes_on else 0
             with self._part.open("ab" if goes_on else "wb") as file:
                 for piece in response.iter_content(_PIECE):
@@ -123,6 +122,7 @@ class _Resuming:
             self._part.unlink()
             expected = f"{self._remote.size} bytes of {url}"
             raise MissingFileError(expected, "more than that", _SUSPICIOUS)
+        return response.status_code
 
 
 def _reason(error: Exception) -> str:

@@ -45,4 +45,5 @@ def _shares(old: int, new: int) -> NDArray[np.float64]:
     edges = np.arange(new + 1) * (old / new)
     pixels = np.arange(old)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return np.maximum(overlap, 0) * (new / old)
+    shares: NDArray[np.float64] = np.maximum(overlap, 0) * (new / old)
+    return shares
