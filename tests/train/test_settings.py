@@ -31,11 +31,19 @@ def test_every_preset_is_valid_and_names_its_data(name: str) -> None:
 
 
 def test_presets_exist_for_every_data_set() -> None:
-    assert preset_names() == ("cifar10", "digits", "mnist", "svhn")
+    assert preset_names() == (
+        "celeba64",
+        "cifar10",
+        "digits",
+        "imagenette96",
+        "mnist",
+        "stl10",
+        "svhn",
+    )
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"digits, mnist.*'cifar99'"):
+    with pytest.raises(UsageError, match=r"digits, imagenette96, mnist.*'cifar99'"):
         read_preset("cifar99")
 
 

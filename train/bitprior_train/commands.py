@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    dataset: Annotated[str, typer.Argument(help="mnist, cifar10, svhn or digits")],
+    dataset: Annotated[str, typer.Argument(help="Data set, and preset, to train on.")],
     out: Annotated[Path, typer.Option(help="Folder of the run, made if missing.")],
     bits: Annotated[int | None, typer.Option(help="Bit width of the weights: 1-4 or 32.")] = None,
     measurements: Annotated[int | None, typer.Option(help="m, length of y.")] = None,

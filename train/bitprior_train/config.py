@@ -22,11 +22,13 @@ class DataConfig(Section):
 
     Attributes:
         name: Data set.
+        size: Pixels a side that the images are shrunk to by area averaging; 0: as stored.
         split_seed: Seed of the split.
         validation: Number of training images set aside for validation.
     """
 
-    name: Literal["mnist", "digits", "cifar10", "svhn"]
+    name: Literal["mnist", "digits", "cifar10", "svhn", "stl10", "imagenette96", "celeba64"]
+    size: Annotated[int, Field(ge=0)] = 0
     split_seed: Annotated[int, Field(ge=0)] = 0
     validation: Positive = 1000
 

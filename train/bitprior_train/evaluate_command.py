@@ -10,7 +10,7 @@ from bitprior_runtime.cli.output import JsonFlag
 
 def evaluate(
     bundles: Annotated[list[Path], typer.Argument(help="Bundles to evaluate.")],
-    dataset: Annotated[str, typer.Option(help="mnist or digits")],
+    dataset: Annotated[str, typer.Option(help="Data set whose test images are recovered.")],
     images: Annotated[int, typer.Option(help="Test images, from the front.", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the start latents.", min=0)] = 0,
     restarts: Annotated[int, typer.Option(help="Starts per image; lowest loss wins.", min=1)] = 1,

@@ -12,7 +12,7 @@ from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.model import Model, load
 from bitprior_runtime.solvers import ProximalOptions, initial_latents
 from bitprior_train.baselines import fit_principal_components
-from bitprior_train.data import Dataset, load_dataset
+from bitprior_train.data import Dataset, load_dataset, load_test_part
 from bitprior_train.evaluate import Evaluation, evaluate, recovery_times
 from bitprior_train.metrics import mean_of, psnr, ssim
 from bitprior_train.provenance import commit
@@ -79,12 +79,14 @@ def run_evaluation(question: Question, *, json_mode: bool) -> None:
     result = {
         "dataset": data.name,
         "split_hash": data.split_hash,
+        "resized": data.resized,
+        "trained_on": sorted({_training(model)["dataset"] for model in models}),
         "part": f"test, first {question.images}",
         "seed": question.seed,
         "restarts": question.restarts,
         "commit": commit(),
         "rows": rows,
-        "baselines": _baselines(data, question),
+        "baselines": _baselines(data, models[0], question),
     }
     if question.out is not None:
         write_atomically(question.out, (json.dumps(result, indent=2) + "\n").encode())
@@ -92,10 +94,15 @@ def run_evaluation(question: Question, *, json_mode: bool) -> None:
 
 
 def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
-    """Load the data with the split the first bundle was trained on."""
-    trained: Any = models[0].bundle.manifest.training
-    split = trained["config"]["data"]
-    data = load_dataset(question.dataset, split["split_seed"], split["validation"])
+    """Load the data with the split the first bundle was trained on; of another set, its test part.
+
+    The images of another data set are shrunk to the geometry of the first bundle.
+    """
+    if _training(models[0])["dataset"] == question.dataset:
+        data = _training_data(models[0])
+    else:
+        _, height, width = models[0].geometry
+        data = load_test_part(question.dataset, height if height == width else 0)
     for path, model in zip(question.bundles, models, strict=True):
         if model.geometry != data.geometry:
             raise UsageError(
@@ -108,6 +115,28 @@ def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
             "change --images",
         )
     return data
+
+
+def _training(model: Model) -> dict[str, Any]:
+    """Return what the bundle says about its training."""
+    training: Any = model.bundle.manifest.training
+    return dict(training)
+
+
+def _other_split(model: Model, data: Dataset) -> bool:
+    """Say whether a prior was trained on the same data set, but not as it is split here.
+
+    Then it may have been trained on these test images, e.g. if its archive was another one.
+    """
+    training = _training(model)
+    return training["dataset"] == data.name and training.get("split_hash") != data.split_hash
+
+
+def _training_data(model: Model) -> Dataset:
+    """Load the data set a bundle was trained on, split and resized as then."""
+    images = _training(model)["config"]["data"]
+    size = images.get("size", 0)  # bundles of version 0.1.0 name none
+    return load_dataset(images["name"], images["split_seed"], images["validation"], size)
 
 
 def _evaluate(path: Path, model: Model, data: Dataset, question: Question) -> Evaluation:
@@ -131,6 +160,7 @@ def _row(
         "measurements": info["measurement"]["size"],
         "bytes": info["bytes"],
         **found.figures(),
+        "other_split": _other_split(model, data),
         "training": info["training"],
     }
     if question.reference is not None:
@@ -149,11 +179,13 @@ def _parity(model: Model, question: Question, data: Dataset) -> dict[str, Any]:
     return asdict(compare_with_torch(model, question.reference, images, z0, options))
 
 
-def _baselines(data: Dataset, question: Question) -> list[dict[str, Any]]:
+def _baselines(data: Dataset, model: Model, question: Question) -> list[dict[str, Any]]:
+    """Recover with principal components, fitted to the images the first bundle was trained on."""
     if not question.components:
         return []
     images = data.images(data.test[: question.images])
-    linear = fit_principal_components(data.images(data.train), question.components)
+    seen = data if len(data.train) else _training_data(model)
+    linear = fit_principal_components(seen.images(seen.train), question.components)
     rows = []
     for name, count in (
         ("mean image", 0),
@@ -166,12 +198,18 @@ def _baselines(data: Dataset, question: Question) -> list[dict[str, Any]]:
 
 
 def _text(result: dict[str, Any]) -> str:
-    lines = [f"Evaluated on {result['dataset']}, {result['part']} images, seed {result['seed']}"]
+    part = f"{result['dataset']}, {result['part']} images"
+    resized = "" if result["resized"] == "no" else f" ({result['resized']})"
+    trained = " and ".join(result["trained_on"])
+    lines = [f"Evaluated on {part}{resized}, seed {result['seed']}; trained on {trained}"]
     for row in result["rows"]:
         quality = f"PSNR {row['psnr']['mean']:.2f} ± {row['psnr']['half_width']:.2f} dB"
         cost = f"{row['bytes']['generator']:,} bytes of generator, {row['recovery_ms']:.1f} ms"
         ran = f"a recovery ({row['engine']}/{row['kernel']})"
         lines.append(f"  {row['bundle']}: {quality}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
+        if row["other_split"]:
+            warned = "test images may be among those it was trained on"
+            lines.append(f"    trained on another split of {result['dataset']}: {warned}")
         if "torch" in row:
             lines.append(_parity_line(row["torch"]))
     for row in result["baselines"]:

@@ -84,6 +84,8 @@ def run_record(
     return {
         "dataset": data.name,
         "split_hash": data.split_hash,
+        "resized": data.resized,
+        "dropped_images": data.dropped,
         "licence": data.licence,
         "geometry": list(data.geometry),
         "bits": quantiser.bits,

@@ -59,7 +59,8 @@ def train_run(request: Request) -> "TrainResult":
     check_folder(request)
     if request.init_from:
         check_start(request.init_from, config)
-    data = load_dataset(config.data.name, config.data.split_seed, config.data.validation)
+    images = config.data
+    data = load_dataset(images.name, images.split_seed, images.validation, images.size)
     check_fits(config, data)
 
     from bitprior_train.trainer import Trainer, start_run  # torch: after everything is checked
@@ -117,8 +118,8 @@ def check_start(run: Path, config: TrainConfig) -> None:
     before = validate(read_table(run / "config.toml"))
     names = ("latent", "hidden", "sensing_hidden", "measurements")
     changed = [n for n in names if getattr(before.model, n) != getattr(config.model, n)]
-    if before.data.name != config.data.name:
-        changed.insert(0, "data.name")
+    alike = ("name", "size")
+    changed += [f"data.{n}" for n in alike if getattr(before.data, n) != getattr(config.data, n)]
     if changed:
         raise UsageError(
             f"a run to start from with the same {', '.join(changed)}",

@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from bitprior_runtime.errors import MissingFileError, UsageError
-from bitprior_train.data import Dataset, load_dataset
+from bitprior_train.data import Dataset, load_dataset, load_test_part
 
 
 def rows(images: np.ndarray) -> set[bytes]:
@@ -99,18 +99,64 @@ def test_colour_archives_become_channels_first(archive: Path) -> None:
     assert np.array_equal(data.test[0, 2], images[0, :, :, 2])
 
 
-def test_an_unset_folder_is_named_with_the_layout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("BITPRIOR_DATA", raising=False)
-    with pytest.raises(MissingFileError, match=r"BITPRIOR_DATA.*not set.*mnist\.npz.*train_x"):
-        load_dataset("mnist", 0, 1000)
-
-
-def test_a_missing_archive_is_named_with_the_layout(
+def test_an_archive_that_cannot_be_downloaded_is_named_with_the_layout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("BITPRIOR_DATA", str(tmp_path))
-    with pytest.raises(MissingFileError, match=r"mnist\.npz with uint8 arrays.*BITPRIOR_DATA"):
+    message = r"train-images.*set BITPRIOR_DATA to a folder that holds mnist\.npz.*train_x"
+    monkeypatch.delenv("BITPRIOR_DATA", raising=False)
+    with pytest.raises(MissingFileError, match=message):
         load_dataset("mnist", 0, 1000)
+    monkeypatch.setenv("BITPRIOR_DATA", str(tmp_path))
+    with pytest.raises(MissingFileError, match=message):
+        load_dataset("mnist", 0, 1000)
+
+
+def test_shrunk_images_are_another_split_that_says_how(archive: Path) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    np.savez(archive / "svhn.npz", train_x=images[:15], test_x=images[15:])
+    stored, same, small = (load_dataset("svhn", 0, 5, size) for size in (0, 8, 4))
+    assert stored.geometry == same.geometry == (3, 8, 8)
+    assert small.geometry == (3, 4, 4)
+    assert stored.resized == same.resized == "no"
+    assert small.resized == "8 to 4 pixels by area averaging"
+    assert stored.split_hash == same.split_hash != small.split_hash
+    assert [p.shape[2:] for p in parts(small)] == [(4, 4)] * 3
+
+
+@pytest.fixture
+def test_images_only(archive: Path) -> np.ndarray:
+    """STL-10 as an archive of five test images and no others."""
+    images = np.random.default_rng(2).integers(0, 256, (5, 96, 96, 3), dtype=np.uint8)
+    np.savez(archive / "stl10.npz", train_x=images[:0], test_x=images)
+    return images
+
+
+def test_test_images_alone_are_refused_for_training_with_what_to_do(
+    test_images_only: np.ndarray, archive: Path
+) -> None:
+    with pytest.raises(
+        MissingFileError, match=r"found 5 test images only; train on imagenette96 and"
+    ):
+        load_dataset("stl10", 0, 1, 32)
+    np.savez(archive / "svhn.npz", train_x=test_images_only[:0], test_x=test_images_only)
+    with pytest.raises(MissingFileError, match="train on another data set"):
+        load_dataset("svhn", 0, 1)
+
+
+def test_test_images_alone_can_be_tested_on(test_images_only: np.ndarray) -> None:
+    data = load_test_part("stl10", 32)
+    assert data.name == "stl10"
+    assert data.geometry == (3, 32, 32)
+    assert [len(p) for p in parts(data)] == [0, 0, 5]
+    whole = load_test_part("stl10")
+    assert np.array_equal(whole.test.transpose(0, 2, 3, 1), test_images_only)
+    assert whole.split_hash != data.split_hash
+
+
+def test_the_test_part_of_other_sets_is_the_same_as_with_training(archive: Path) -> None:
+    assert np.array_equal(load_test_part("mnist").test, load_dataset("mnist", 4, 10).test)
+    assert len(load_test_part("digits").test) == 300
+    assert not len(load_test_part("digits").train)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 torn"])
@@ -121,11 +167,24 @@ def test_a_damaged_archive_is_refused(archive: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "images", [np.zeros((4, 3, 3)), np.zeros((4, 3), np.uint8), np.zeros((0, 3, 3), np.uint8)]
+    "images",
+    [
+        np.zeros((4, 3, 3)),
+        np.zeros((4, 3), np.uint8),
+        np.zeros((4, 3, 3, 3, 1), np.uint8),
+        np.zeros((0, 3, 3), np.uint8),
+    ],
 )
 def test_an_archive_of_another_layout_is_refused(archive: Path, images: np.ndarray) -> None:
     np.savez(archive / "mnist.npz", train_x=images, test_x=images)
     with pytest.raises(MissingFileError, match="layout"):
+        load_dataset("mnist", 0, 1)
+
+
+def test_an_archive_whose_parts_have_other_shapes_is_refused(archive: Path) -> None:
+    train, test = np.zeros((4, 3, 3), np.uint8), np.zeros((4, 3, 4), np.uint8)
+    np.savez(archive / "mnist.npz", train_x=train, test_x=test)
+    with pytest.raises(MissingFileError, match=r"\[4, 3, 3\] and uint8 \[4, 3, 4\]"):
         load_dataset("mnist", 0, 1)
 
 
@@ -143,7 +202,7 @@ def test_too_many_validation_images_are_refused(archive: Path, name: str, valida
 
 
 def test_an_unknown_data_set_is_refused() -> None:
-    with pytest.raises(UsageError, match="digits, mnist"):
+    with pytest.raises(UsageError, match="digits, imagenette96, mnist"):
         load_dataset("cifar99", 0, 10)
 
 

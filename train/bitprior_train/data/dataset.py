@@ -5,13 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitprior_runtime.errors import UsageError
+from bitprior_runtime.errors import MissingFileError, UsageError
+from bitprior_train.data.catalogue import LICENCES
 from bitprior_train.data.digits import LICENCE as DIGITS_LICENCE
 from bitprior_train.data.digits import read_digits
-from bitprior_train.data.npz import LICENCES, read_npz
-from bitprior_train.data.split import Split, split_three_ways, split_two_ways
+from bitprior_train.data.duplicates import drop_repeated
+from bitprior_train.data.npz import read_npz
+from bitprior_train.data.resize import METHOD, shrink
+from bitprior_train.data.split import Split, only_test, split_three_ways, split_two_ways
 
 DIGITS_TEST = 300  # of scikit-learn's 1,797 digits, which come without a test part
+_STAND_IN = "train on imagenette96 and evaluate on stl10"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +28,12 @@ class Dataset:
         validation: As ``train``; never trained on.
         test: As ``train``; never trained on, nor looked at during training.
         peak: The stored value that means 1.0: 255, or 16 for the digits.
-        split_hash: SHA-256 over all pixels and the split's indices, hexadecimal.
+        split_hash: SHA-256 over all pixels, as resized, and the split's indices, hexadecimal.
         licence: Terms of the images.
+        resized: How the stored images were resized, e.g. ``"96 to 32 pixels by area averaging"``;
+            ``"no"`` if they were not.
+        dropped: Number of training images dropped because they are also in the test part, or
+            twice in their own.
     """
 
     name: str
@@ -35,11 +43,13 @@ class Dataset:
     peak: int
     split_hash: str
     licence: str
+    resized: str
+    dropped: int
 
     @property
     def geometry(self) -> tuple[int, int, int]:
         """(C, H, W) of every image."""
-        c, h, w = self.train.shape[1:]
+        c, h, w = self.test.shape[1:]
         return int(c), int(h), int(w)
 
     def images(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -47,31 +57,93 @@ class Dataset:
         return part.astype(np.float32) / np.float32(self.peak)
 
 
-def load_dataset(name: str, split_seed: int, validation: int) -> Dataset:
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """A data set as stored, resized, without repeated images; the digits are all in ``train``."""
+
+    train: NDArray[np.uint8]
+    test: NDArray[np.uint8]
+    peak: int
+    licence: str
+    resized: str
+    dropped: int
+
+    def dataset(self, name: str, split: Split) -> Dataset:
+        return Dataset(
+            name=name,
+            train=split.train,
+            validation=split.validation,
+            test=split.test,
+            peak=self.peak,
+            split_hash=split.sha256,
+            licence=self.licence,
+            resized=self.resized,
+            dropped=self.dropped,
+        )
+
+
+def load_dataset(name: str, split_seed: int, validation: int, size: int = 0) -> Dataset:
     """Load a data set and split it.
 
     Args:
-        name: ``mnist``, ``cifar10``, ``svhn`` (from ``BITPRIOR_DATA``) or ``digits`` (inside
-            scikit-learn).
+        name: ``mnist``, ``cifar10``, ``svhn``, ``stl10``, ``imagenette96`` or ``celeba64`` (from
+            ``BITPRIOR_DATA``, else downloaded, but celeba64), or ``digits`` (inside scikit-learn).
         split_seed: Seed of the split.
         validation: Number of images set aside for validation.
+        size: Pixels a side to shrink the images to, by area averaging; 0: as stored.
 
     Raises:
-        UsageError: Unknown name, or more validation images than there are images.
-        MissingFileError: The file of the data set is not there or not as expected.
+        UsageError: Unknown name, a size larger than stored, or more validation images than there
+            are images.
+        MissingFileError: The file of the data set is not there or not as expected, or holds no
+            training images.
+        UnwritableOutputError: It has to be downloaded, and the cache folder cannot be written to.
     """
+    stored = _read(name, size)
     if name == "digits":
-        pixels = read_digits()
-        split = split_three_ways(pixels, split_seed, validation, DIGITS_TEST)
-        return _dataset(name, split, 16, DIGITS_LICENCE)
-    if name in LICENCES:
-        train, test = read_npz(name)
-        return _dataset(
-            name, split_two_ways(train, test, split_seed, validation), 255, LICENCES[name]
+        return stored.dataset(
+            name, split_three_ways(stored.train, split_seed, validation, DIGITS_TEST)
         )
-    known = ", ".join(sorted([*LICENCES, "digits"]))
-    raise UsageError(f"a data set out of {known}", repr(name), "choose one of them")
+    if not len(stored.train):
+        raise MissingFileError(
+            f"training images in {name}.npz",
+            f"{len(stored.test)} test images only",
+            _STAND_IN if name == "stl10" else "train on another data set",
+        )
+    return stored.dataset(name, split_two_ways(stored.train, stored.test, split_seed, validation))
 
 
-def _dataset(name: str, split: Split, peak: int, licence: str) -> Dataset:
-    return Dataset(name, split.train, split.validation, split.test, peak, split.sha256, licence)
+def load_test_part(name: str, size: int = 0) -> Dataset:
+    """Load the test part of a data set that a prior was not trained on; the others are empty.
+
+    Args:
+        name: As for ``load_dataset``.
+        size: As for ``load_dataset``.
+
+    Raises:
+        UsageError: As ``load_dataset``.
+        MissingFileError: The file of the data set is not there or not as expected.
+        UnwritableOutputError: As ``load_dataset``.
+    """
+    stored = _read(name, size)
+    test = stored.test
+    if name == "digits":
+        test = split_three_ways(stored.train, 0, 0, DIGITS_TEST).test
+    return stored.dataset(name, only_test(test))
+
+
+def _read(name: str, size: int) -> _Stored:
+    if name == "digits":
+        train, peak, licence = read_digits(), 16, DIGITS_LICENCE
+        test = train[:0]
+    elif name in LICENCES:
+        (train, test), peak, licence = read_npz(name), 255, LICENCES[name]
+    else:
+        known = ", ".join(sorted([*LICENCES, "digits"]))
+        raise UsageError(f"a data set out of {known}", repr(name), "choose one of them")
+    before = train.shape[-1]
+    train, test = (shrink(part, size, name) for part in (train, test))
+    after = train.shape[-1]
+    resized = "no" if after == before else f"{before} to {after} pixels by {METHOD}"
+    train, dropped = drop_repeated(train, test)
+    return _Stored(train, test, peak, licence, resized, dropped)

@@ -1,4 +1,4 @@
-"""Image archives in the folder named by BITPRIOR_DATA."""
+"""Image archives: from the folder named by BITPRIOR_DATA, else from the cache folder."""
 
 import os
 import zipfile
@@ -8,37 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.errors import MissingFileError
+from bitprior_train.data.cache import cached_archive
+from bitprior_train.data.catalogue import SOURCES
 
 VARIABLE = "BITPRIOR_DATA"
 LAYOUT = "uint8 arrays train_x and test_x, [N, H, W] or [N, H, W, C], in a NumPy archive"
-LICENCES = {
-    "mnist": "MNIST, Y. LeCun, C. Cortes, C. Burges; commonly stated as CC BY-SA 3.0",
-    "cifar10": "CIFAR-10, A. Krizhevsky, 2009; no explicit licence, used for research",
-    "svhn": "SVHN, Y. Netzer et al., 2011; non-commercial use only",
-}
 
 
 def archive_path(name: str) -> Path:
-    """Return where the archive of a data set is expected to be.
+    """Return the archive of a data set: the user's own, else one made from the official files.
 
     Raises:
-        MissingFileError: BITPRIOR_DATA is not set.
+        MissingFileError: The user has none, and there is none to download.
+        UnwritableOutputError: The cache folder cannot be written to.
     """
     folder = os.environ.get(VARIABLE)
-    if not folder:
-        raise MissingFileError(
-            f"the folder of image archives in the environment variable {VARIABLE}",
-            "it is not set",
-            f"run: export {VARIABLE}=FOLDER, where FOLDER holds {name}.npz ({LAYOUT})",
-        )
-    return Path(folder) / f"{name}.npz"
+    if folder and (Path(folder) / f"{name}.npz").exists():
+        return Path(folder) / f"{name}.npz"
+    put = f"set {VARIABLE} to a folder that holds {name}.npz ({LAYOUT})"
+    if name not in SOURCES:
+        found = f"none in {folder}" if folder else f"{VARIABLE} is not set"
+        raise MissingFileError(f"an archive {name}.npz (it has no public download)", found, put)
+    try:
+        return cached_archive(name)
+    except MissingFileError as error:
+        raise MissingFileError(error.expected, error.found, f"{error.todo}; or {put}") from error
 
 
 def read_npz(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Read the training and test images of ``name``, uint8 [N, C, H, W].
+    """Read the training and test images of ``name``, uint8 [N, C, H, W]; N may be 0 in training.
 
     Raises:
         MissingFileError: No such archive, or not with the expected arrays.
+        UnwritableOutputError: It has to be downloaded, and the cache folder cannot be written to.
     """
     path = archive_path(name)
     try:
@@ -48,15 +50,15 @@ def read_npz(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         raise MissingFileError(
             f"{path} with {LAYOUT}",
             f"{type(error).__name__}: {error}",
-            f"put the archive there, or set {VARIABLE} to the folder that holds it",
+            f"replace it, or set {VARIABLE} to a folder that holds a whole one",
         ) from error
-    for array in (train, test):
-        if array.dtype != np.uint8 or array.ndim not in (3, 4) or not len(array):
-            raise MissingFileError(
-                f"{path} with {LAYOUT}",
-                f"{array.dtype} {list(array.shape)}",
-                "write the archive in that layout",
-            )
+    fits = train.shape[1:] == test.shape[1:] and len(test) > 0
+    if not fits or any(a.dtype != np.uint8 or a.ndim not in (3, 4) for a in (train, test)):
+        raise MissingFileError(
+            f"{path} with {LAYOUT}",
+            " and ".join(f"{a.dtype} {list(a.shape)}" for a in (train, test)),
+            "write the archive in that layout",
+        )
     return _channels_first(train), _channels_first(test)
 
 
