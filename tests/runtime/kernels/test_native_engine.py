@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from bitprior_runtime.engines import FloatEngine, NativeFloatEngine, ProximalEngine
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.kernels import NativeError
 from bitprior_runtime.kernels.library import library
 from bitprior_runtime.solvers import ProximalOptions, hard_threshold, proximal
 from builders.bundles import tiny_bundle
@@ -114,6 +116,23 @@ def test_the_inputs_are_left_alone_and_may_lie_anyhow():
     strided = np.repeat(z, 2, axis=1)[:, ::2], np.asfortranarray(y.astype(np.float64))
     for found, wanted in zip(subject.value_and_grad(*strided), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_arrays_of_other_sizes_never_reach_c():
+    subject = engine()
+    z, y = batch(4)
+    for call in (
+        lambda: subject.generate(z[:, :3]),
+        lambda: subject.generate(z[0, 0]),
+        lambda: subject.sense(np.zeros((1, 6), np.float32)),
+        lambda: subject.loss(z, y[:, :2]),
+        lambda: subject.value_and_grad(z, y[:3]),
+        lambda: subject.proximal(z, y[:3], 0.1, 5, None, 0.0),
+    ):
+        with pytest.raises(UsageError):
+            call()
+    with pytest.raises(NativeError, match="out of its range"):
+        subject.proximal(z, y, 0.1, 0, None, 0.0)
 
 
 def test_an_empty_batch_gives_empty_results():
