@@ -92,9 +92,7 @@ class Kernels:
     def combine(self, v, low, high, multiplier, same, each):
         """Return v with scaled sums added."""
         found = v.copy()
-        self.table.combine(
-            _at(low), _at(high), len(v), multiplier, same, _at(each), _at(found)
-        )
+        self.table.combine(_at(low), _at(high), len(v), multiplier, same, _at(each), _at(found))
         return found
 
     def requantise(self, v, positive, positive_shift, negative, negative_shift, limit):

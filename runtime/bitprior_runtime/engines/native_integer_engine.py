@@ -128,7 +128,7 @@ class NativeIntegerEngine:
 
 def _rows(values: Array, size: int, what: str) -> Floats:
     """Return values as contiguous float32 rows, once it is sure that each has ``size`` elements."""
-    if values.ndim < 2 or len(values) * size != values.size:
+    if values.ndim == 0 or len(values) * size != values.size:
         raise UsageError(
             f"{what} of {size} values a row", f"shape {values.shape}", "check the model"
         )

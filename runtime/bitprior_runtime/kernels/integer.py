@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.integer.plan import IntegerPlan
 from bitprior_runtime.kernels.integer_plan import NativePlan
-from bitprior_runtime.kernels.library import check, choose_kernel, choose_threads, kernel_name, library
+from bitprior_runtime.kernels.library import (
+    check,
+    choose_kernel,
+    choose_threads,
+    kernel_name,
+    library,
+)
 from bitprior_runtime.kernels.pool import Pool
 from bitprior_runtime.kernels.structures import ProximalStruct
 

@@ -63,9 +63,7 @@ def lay_out(program: IntegerProgram) -> Layout:
                     f"{shapes[alike[tensor]]} and {shape} at {program.tensors[tensor].name!r}",
                 )
     orders = {first: _last(shape) for first, shape in shapes.items() if _is_image(shape)}
-    return Layout(
-        {tensor: orders[first] for tensor, first in enumerate(alike) if first in orders}
-    )
+    return Layout({tensor: orders[first] for tensor, first in enumerate(alike) if first in orders})
 
 
 def _alike(program: IntegerProgram) -> list[int]:
@@ -99,7 +97,9 @@ def by_period(
     if order is not None:
         channel = channel[order]
     period = _period(channel, channels)
-    return {name: np.ascontiguousarray(value[channel[:period]]) for name, value in values.items()}, period
+    return {
+        name: np.ascontiguousarray(value[channel[:period]]) for name, value in values.items()
+    }, period
 
 
 def _period(channel: NDArray[np.int64], channels: int) -> int:
@@ -108,7 +108,8 @@ def _period(channel: NDArray[np.int64], channels: int) -> int:
         return size
     repeats = size // channels
     return channels * next(
-        times for times in range(1, repeats + 1)
+        times
+        for times in range(1, repeats + 1)
         if repeats % times == 0 and (times * channels >= _LONG or times == repeats)
     )
 
