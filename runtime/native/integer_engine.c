@@ -13,27 +13,6 @@ struct bp_integer_engine {
     int64_t space_rows;
 };
 
-void bp_integer_pack(const bp_packed *w, const uint8_t *codes, uint8_t *packed)
-{
-    bp_pack_codes(w, codes, packed);
-}
-
-int bp_integer_product(int isa, int transposed, const bp_packed *w, const int8_t *rows,
-                       int64_t row_stride, int64_t count, int32_t *acc, int64_t acc_stride)
-{
-    if (!bp_isa_supported(isa))
-        return BP_BAD_ARGUMENT;
-    bp_integer_kernels kernels;
-    bp_integer_kernels_of((bp_isa)isa, &kernels);
-    void *scratch = aligned_alloc(WORD_BYTES, (size_t)bp_scratch_bytes(w));
-    if (scratch == NULL)
-        return BP_NO_MEMORY;
-    const bp_product product = {w, rows, row_stride, count, acc, acc_stride, scratch};
-    (transposed ? kernels.transposed : kernels.forward)(&product);
-    free(scratch);
-    return BP_OK;
-}
-
 int bp_integer_create(const bp_integer_plan *plan, int isa, bp_pool *pool, int64_t max_rows,
                       bp_integer_engine **engine)
 {

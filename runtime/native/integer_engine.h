@@ -8,14 +8,6 @@
 
 typedef struct bp_integer_engine bp_integer_engine;
 
-/* Lay one byte a code, row-major, out for the products: see integer_packed.h. */
-BP_API void bp_integer_pack(const bp_packed *w, const uint8_t *codes, uint8_t *packed);
-
-/* One product of one instruction set, for tests: forward, or transposed. */
-BP_API int bp_integer_product(int isa, int transposed, const bp_packed *w, const int8_t *rows,
-                              int64_t row_stride, int64_t count, int32_t *acc,
-                              int64_t acc_stride);
-
 /* An engine keeps the plan's address, not a copy. At most max_rows rows are worked on by a thread at
  * a time: its memory grows with them. */
 BP_API int bp_integer_create(const bp_integer_plan *plan, int isa, bp_pool *pool, int64_t max_rows,

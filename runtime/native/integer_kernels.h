@@ -78,6 +78,7 @@ void bp_integer_use_avx512vnni(bp_integer_kernels *table);
 void bp_integer_use_neon(bp_integer_kernels *table);
 void bp_integer_use_sdot(bp_integer_kernels *table);
 
-void bp_integer_kernels_of(bp_isa isa, bp_integer_kernels *table);
+/* The table of an instruction set, for an engine, and for tests of every entry. */
+BP_API void bp_integer_kernels_of(bp_isa isa, bp_integer_kernels *table);
 
 #endif

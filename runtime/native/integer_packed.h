@@ -14,6 +14,8 @@
 #ifndef BITPRIOR_INTEGER_PACKED_H
 #define BITPRIOR_INTEGER_PACKED_H
 
+#include "bitprior.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,9 +54,9 @@ static inline int64_t bp_word_step(const bp_packed *w, int32_t strip) {
 }
 
 /* Lay codes [outs, ins] (one byte each, row-major) out in place of w->codes. */
-void bp_pack_codes(const bp_packed *w, const uint8_t *codes, uint8_t *packed);
+BP_API void bp_pack_codes(const bp_packed *w, const uint8_t *codes, uint8_t *packed);
 
 /* Scratch memory of a product. */
-int64_t bp_scratch_bytes(const bp_packed *w);
+BP_API int64_t bp_scratch_bytes(const bp_packed *w);
 
 #endif

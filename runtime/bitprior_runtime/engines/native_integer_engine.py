@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from bitprior_runtime.bundle.manifest import Calibration
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.errors import UsageError
-from bitprior_runtime.integer.plan import IntegerTensor
 from bitprior_runtime.kernels.integer import IntegerKernels
 from bitprior_runtime.kernels.structures import ProximalStruct
 from bitprior_runtime.program import Program
@@ -60,22 +59,23 @@ class NativeIntegerEngine:
         self.instructions, self.threads = self._kernels.instructions, self._kernels.threads
         self.weight_bytes = self._kernels.weight_bytes
         drawing, measuring = self.plan.generator, self.plan.sensing
-        self._latent = drawing.tensors[drawing.source]
-        self._drawn = drawing.tensors[drawing.target]
-        self._image = measuring.tensors[measuring.source]
-        self._measured = measuring.tensors[measuring.target]
+        self._latents = drawing.tensors[drawing.source].size
+        self._drawn = drawing.tensors[drawing.target].shape
+        self._pixels = measuring.tensors[measuring.source].size
+        self._measured = measuring.tensors[measuring.target].shape
+        self._measurements = measuring.tensors[measuring.target].size
 
     def generate(self, z: Array) -> Floats:
         """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
-        latents = _rows(z, self._latent, "latents")
-        image = np.empty((len(latents), *self._drawn.shape), np.float32)
+        latents = _rows(z, self._latents, "latents")
+        image = np.empty((len(latents), *self._drawn), np.float32)
         self._kernels.generate(latents, image)
         return image
 
     def sense(self, x: Array) -> Floats:
         """Return A(x): measurements [B,m] from images [B,C,H,W] in [0,1]."""
-        images = _rows(x, self._image, "images")
-        y = np.empty((len(images), *self._measured.shape), np.float32)
+        images = _rows(x, self._pixels, "images")
+        y = np.empty((len(images), *self._measured), np.float32)
         self._kernels.sense(images, y)
         return y
 
@@ -119,8 +119,8 @@ class NativeIntegerEngine:
         return z, history
 
     def _pair(self, z: Array, y: Array) -> tuple[Floats, Floats]:
-        latents = _rows(z, self._latent, "latents")
-        measured = _rows(y, self._measured, "measurements")
+        latents = _rows(z, self._latents, "latents")
+        measured = _rows(y, self._measurements, "measurements")
         if len(latents) != len(measured):
             raise UsageError(
                 "one measurement a latent",
@@ -130,11 +130,10 @@ class NativeIntegerEngine:
         return latents, measured
 
 
-def _rows(values: Array, tensor: IntegerTensor, what: str) -> Floats:
-    """Return values as contiguous float32 rows, once it is sure that they are of a tensor's size."""
-    shape = values.shape
-    if len(shape) < 2 or shape[0] * tensor.size != values.size:
+def _rows(values: Array, size: int, what: str) -> Floats:
+    """Return values as contiguous float32 rows, once it is sure that each has ``size`` elements."""
+    if values.ndim == 0 or len(values) * size != values.size:
         raise UsageError(
-            f"{what} of {tensor.size} values a row", f"shape {shape}", "check the model"
+            f"{what} of {size} values a row", f"shape {values.shape}", "check the model"
         )
     return np.ascontiguousarray(values, dtype=np.float32)

@@ -29,8 +29,11 @@ _ARGUMENTS = {
     "bp_integer_value_and_grad": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
     "bp_integer_proximal": [c_void_p, c_void_p, c_void_p, c_int64, c_void_p],
 }
-# Rows a thread works on at a time: enough to reuse unpacked weights, few enough for its caches.
-ROWS_AT_A_TIME = 16
+# Rows a thread works on at a time: many reuse unpacked weights, few stay in its cache.
+MOST_ROWS = 16
+_WORKSPACE_BYTES = 1 << 20
+# Of an element of a row: activation, cotangent and sum, 32 bits each.
+_ELEMENT_BYTES = 12
 
 
 class IntegerKernels:
@@ -60,6 +63,7 @@ class IntegerKernels:
         self.threads = choose_threads(threads)
         self._pool = Pool(self.threads)
         self._plan = NativePlan(plan)
+        self._rows = rows_at_a_time(plan)
         native = library()
         self._functions = _functions(native)
         self._engine = ctypes.c_void_p()
@@ -69,7 +73,7 @@ class IntegerKernels:
             ctypes.byref(self._plan.struct),
             isa,
             self._pool.handle,
-            ctypes.c_int64(ROWS_AT_A_TIME),
+            c_int64(self._rows),
             ctypes.byref(self._engine),
         )
         check(made, "an integer engine")
@@ -99,7 +103,14 @@ class IntegerKernels:
     def _call(self, function: str, *arguments: object) -> None:
         with self._lock:
             status = self._functions[function](self._engine, *arguments)
-        check(status, f"memory for {ROWS_AT_A_TIME} rows a thread")
+        check(status, f"memory for {self._rows} rows a thread")
+
+
+def rows_at_a_time(plan: IntegerPlan) -> int:
+    """Return how many rows a thread works on at a time."""
+    programs = (plan.generator, plan.sensing)
+    elements = sum(tensor.size for program in programs for tensor in program.tensors)
+    return max(1, min(MOST_ROWS, _WORKSPACE_BYTES // (_ELEMENT_BYTES * elements)))
 
 
 def _destroy(native: ctypes.CDLL, engine: ctypes.c_void_p, pool: Pool) -> None:

@@ -18,12 +18,8 @@ from bitprior_runtime.integer.plan import (
     TableNode,
 )
 from bitprior_runtime.kernels import integer_structs as structs
-from bitprior_runtime.kernels.integer_layout import Layout, Order, by_period, lay_out, unsupported
+from bitprior_runtime.kernels.integer_layout import Layout, Order, by_period, lay_out
 from bitprior_runtime.kernels.integer_weights import Keeper, make_matrices, make_patches
-
-# Two bytes a value; sums of a product of more rows or columns could leave 32 bits on the way.
-_WIDEST = 32767
-_MOST_SUM = 2**31 - 1
 
 
 class NativePlan:
@@ -112,8 +108,6 @@ class NativePlan:
         self, node: LinearNode, program: IntegerProgram, layout: Layout
     ) -> tuple[structs.AnyNode, int]:
         source, target = program.tensors[node.source], program.tensors[node.target]
-        if source.limit > _WIDEST:
-            raise unsupported("a linear node that reads 16 bits", f"more at {node.name!r}")
         orders = (layout.order(node.source), layout.order(node.target))
         arrays, period = by_period(
             {
@@ -181,8 +175,6 @@ class NativePlan:
         self, node: GatherNode, program: IntegerProgram, layout: Layout
     ) -> tuple[structs.AnyNode, int]:
         source, target = program.tensors[node.source], program.tensors[node.target]
-        if node.index.shape[1] * source.limit > _MOST_SUM:
-            raise unsupported("sums below 2^31", f"larger ones at {node.name!r}")
         order = layout.order(node.target)
         places = np.append(layout.places(node.source, source.size), np.int32(-1))
         index = places[node.index]

@@ -78,7 +78,7 @@ def pack(codes: NDArray[np.uint8], bits: int, keeper: Keeper) -> Packed:
     address = keeper.words(strips * words)
     packed = Packed(stored, outs, ins, strips, words, address)
     whole = np.ascontiguousarray(codes)
-    library().bp_integer_pack(
+    library().bp_pack_codes(
         ctypes.byref(packed), ctypes.c_void_p(whole.ctypes.data), ctypes.c_void_p(address)
     )
     return packed
