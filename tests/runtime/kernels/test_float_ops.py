@@ -8,13 +8,26 @@ from bitprior_runtime.kernels.float_nodes import RULES, UnsupportedOpError
 from bitprior_runtime.ops import OPS
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.tensors import FloatTensor
-from builders.op_cases import CASES, one_op
+from builders.cases import Case, name_of
+from builders.op_cases import CASES
 from builders.single_op import as_prior, assert_engines_agree
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c[0] in RULES], ids=lambda case: case[0])
+def one_op(op, shape, attributes, constants):
+    """Return a program of one node."""
+    return Case(op, shape, attributes, constants, reference=None).program
+
+
+def is_known(case):
+    """Say whether the native kernels run a case: no linear Resize, no division by an activation."""
+    linear = case.op == "Resize" and case.attributes.get("mode") == "linear"
+    inverse = case.op == "Div" and (case.reads or ("in", *case.constants))[1] not in case.constants
+    return case.op in RULES and not linear and not inverse
+
+
+@pytest.mark.parametrize("case", filter(is_known, CASES), ids=name_of)
 def test_an_op_equals_its_numpy_definition(instructions, case):
-    program = one_op(*case[:4])
+    program = case.program
     assert_engines_agree(NativeFloatEngine(*as_prior(program), instructions), program, 3)
 
 
