@@ -41,6 +41,11 @@ class OnnxGraph:
         first = next(value for value in self._session.get_inputs() if value.shape)
         self._rows = first.shape[0] if isinstance(first.shape[0], int) else None
 
+    @property
+    def inputs(self) -> Mapping[str, int]:
+        """Rank of each input, by name; 0 for a scalar."""
+        return self._ranks
+
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the graph.
 
