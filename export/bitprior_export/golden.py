@@ -105,7 +105,7 @@ def _choose(
         raise CheckFailedError(
             f"{MIN_GOLDEN_CASES} images whose recovery is the same in float32 and float64",
             f"{len(chosen)} of {len(images)}; the others hinge on rounding",
-            "train longer: the learned step size does not yet lead downhill",
+            "the step size does not lead downhill: train longer, or give a smaller --step-size",
         )
     return latents[chosen], measurements[chosen]
 

@@ -25,7 +25,7 @@ def is_known(case):
     return case.op in RULES and not linear and not inverse
 
 
-@pytest.mark.parametrize("case", filter(is_known, CASES), ids=name_of)
+@pytest.mark.parametrize("case", list(filter(is_known, CASES)), ids=name_of)
 def test_an_op_equals_its_numpy_definition(instructions, case):
     program = case.program
     assert_engines_agree(NativeFloatEngine(*as_prior(program), instructions), program, 3)
