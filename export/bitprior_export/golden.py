@@ -108,7 +108,7 @@ def _choose(trace: Array, exact: Array) -> NDArray[np.intp]:
         raise CheckFailedError(
             f"{MIN_GOLDEN_CASES} images whose recovery is the same in float32 and float64",
             f"{len(order)} of {len(stable)}",
-            "the step size does not lead downhill: train longer, or give a smaller --step-size",
+            "train longer: the learned step size does not yet lead downhill",
         )
     return order[:CASES]
 
