@@ -430,7 +430,7 @@ def test_damaged_files_of_every_form_never_crash_the_reader(tmp_path: Path) -> N
             helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "n"])
         )
         data = model.SerializeToString()
-        for _ in range(40):
+        for _ in range(20):
             damaged = bytearray(data)
             damaged[rng.integers(len(data))] = rng.integers(256)
             path.write_bytes(damaged)
@@ -441,5 +441,5 @@ def test_damaged_files_of_every_form_never_crash_the_reader(tmp_path: Path) -> N
                 outcomes[type(error).__name__] += 1
             else:
                 outcomes["read"] += 1
-    assert outcomes["read"] > 100  # a change of a value, or of a name
+    assert outcomes["read"] > 50  # a change of a value, or of a name
     assert len(outcomes) > 5
