@@ -47,7 +47,7 @@ def fold(site: Site, budget: int) -> Array:
     try:
         with np.errstate(all="ignore"):
             value = np.asarray(_FOLDS[site.op](site, budget))
-    except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
         raise UnfitError(f"its constants do not fit: {str(error)[:80]}") from error
     if value.dtype.kind not in _NUMBERS or value.size > budget:
         raise UnfitError(f"{value.size} values of {value.dtype}")

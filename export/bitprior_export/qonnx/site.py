@@ -121,6 +121,13 @@ class Site:
         """Return an attribute's value in Python's types."""
         return attribute_value(self._values[name]) if name in self._values else default
 
+    def sizes(self, name: str, default: Shape) -> Shape:
+        """Return an attribute that must be as many integers as its default has."""
+        value = self.attribute(name, default)
+        if not isinstance(value, tuple) or len(value) != len(default):
+            raise UnfitError(f"{name} = {value!a} instead of {len(default)} integers")
+        return value
+
     def attributes(self, *left_out: str) -> dict[str, Attribute]:
         """Return all attributes but some, and but those that say what ONNX takes for granted."""
         return {

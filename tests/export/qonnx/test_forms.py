@@ -1,14 +1,18 @@
 """ONNX's forms of ops become a program's, and mean what they meant."""
 
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto
+from onnx import NodeProto, TensorProto, helper
 
 from bitprior_export.errors import UnsupportedOpError
+from bitprior_export.qonnx.reader import read_program
+from bitprior_runtime.errors import BitpriorError
 from builders.graphs import Values, assert_equal_everywhere, graph, node, translated
 
 RNG = np.random.default_rng(1)
@@ -310,6 +314,17 @@ REFUSED: dict[str, tuple[Sequence[NodeProto], Values, str]] = {
         resize("", "", "n"), {"n": i64(1, 5, 6, 5)}, "batch or the channels"
     ),
     "a scale between pixels": (resize("", "s"), {"s": f32(1, 1, 1.3, 1)}, "no whole number"),
+    "three sizes": (resize("", "", "n"), {"n": i64(1, 4, 2)}, "3 sizes"),
+    "three strides": (
+        [node("Conv", ["z", "w"], ["x"], auto_pad="SAME_UPPER", strides=[1, 1, 1])],
+        {"w": normal(2, 4, 3, 3)},
+        "instead of 2 integers",
+    ),
+    "an output of one size": (
+        [node("ConvTranspose", ["z", "w"], ["x"], output_shape=[9])],
+        {"w": normal(4, 2, 3, 3)},
+        "an output_shape",
+    ),
     "three scales": (resize("", "s"), {"s": f32(1, 1, 2)}, "3 scales"),
     "a convolution in one dimension": (
         [node("Reshape", ["z", "t"], ["r"]), node("Conv", ["r", "w"], ["x"])],
@@ -404,3 +419,27 @@ def test_integer_constants_are_shapes(attribute: str) -> None:
     ]
     model = graph(nodes, {"one": i64(1), "free": i64(0)})
     assert assert_equal_everywhere(model).program.nodes[0].attributes == {"shape": (2, 2)}
+
+
+def test_damaged_files_of_every_form_never_crash_the_reader(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "damaged.onnx"
+    outcomes = Counter[str]()
+    for nodes, constants, sizes in KNOWN.values():
+        model = graph(nodes, constants, sizes)
+        model.graph.output[0].CopyFrom(
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "n"])
+        )
+        data = model.SerializeToString()
+        for _ in range(20):
+            damaged = bytearray(data)
+            damaged[rng.integers(len(data))] = rng.integers(256)
+            path.write_bytes(damaged)
+            try:
+                with np.errstate(all="ignore"):
+                    read_program(path, "generator", "z", "x")
+            except BitpriorError as error:
+                outcomes[type(error).__name__] += 1
+            else:
+                outcomes["read"] += 1
+    assert outcomes["read"] > 50  # a change of a value, or of a name
+    assert len(outcomes) > 5

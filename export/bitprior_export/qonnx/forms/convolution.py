@@ -7,11 +7,14 @@ from bitprior_export.qonnx.values import UnfitError
 from bitprior_runtime.program import Attribute, Shape
 
 _AXES = 2
+_ONES = (1,) * _AXES
 _SAME = ("SAME_UPPER", "SAME_LOWER")
 
 
 def _convolution(site: Site) -> Sequence[Part]:
     kernel = _kernel(site)
+    if len(site.shape()) != _AXES + 1:
+        raise UnfitError(f"an input of shape {site.shape()}; only images [C,H,W] are known")
     attributes = site.attributes("auto_pad", "kernel_shape")
     attributes |= _automatic_pads(site, kernel, site.shape())
     return [Part(site.op, tuple(site.inputs), site.output, attributes)]
@@ -21,7 +24,9 @@ def _transposed(site: Site) -> Sequence[Part]:
     kernel = _kernel(site)
     attributes = site.attributes("auto_pad", "kernel_shape", "output_shape")
     wanted = site.attribute("output_shape")
-    strides = site.attribute("strides", (1,) * _AXES)
+    if len(site.shape()) != _AXES + 1 or (wanted is not None and len(wanted) < _AXES):
+        raise UnfitError(f"an output_shape {wanted} of an input {site.shape()}")
+    strides = site.sizes("strides", _ONES)
     source = site.shape()[1:]
     mode = site.attribute("auto_pad", "NOTSET")
     if wanted is not None or mode in _SAME:
@@ -36,9 +41,9 @@ def _transposed(site: Site) -> Sequence[Part]:
 
 def _transposed_pads(site: Site, kernel: Shape, sizes: Shape, mode: str) -> Shape:
     """Return the pads with which ConvTranspose has an output of some size, as ONNX splits them."""
-    strides = site.attribute("strides", (1,) * _AXES)
-    dilations = site.attribute("dilations", (1,) * _AXES)
-    extra = site.attribute("output_padding", (0,) * _AXES)
+    strides = site.sizes("strides", _ONES)
+    dilations = site.sizes("dilations", _ONES)
+    extra = site.sizes("output_padding", (0,) * _AXES)
     totals = [
         step * (size - 1) + more + (width - 1) * apart + 1 - wanted
         for step, size, more, width, apart, wanted in zip(
@@ -68,8 +73,8 @@ def _pooling(site: Site) -> Sequence[Part]:
 
 def _rounds(site: Site, kernel: Shape) -> bool:
     """Return whether the windows do not fill the image exactly."""
-    strides = site.attribute("strides", (1,) * _AXES)
-    pads = site.attribute("pads", (0,) * (2 * _AXES))
+    strides = site.sizes("strides", _ONES)
+    pads = site.sizes("pads", (0,) * (2 * _AXES))
     return any(
         (size + pads[axis] + pads[axis + _AXES] - width) % step
         for axis, (size, width, step) in enumerate(
@@ -99,8 +104,8 @@ def _automatic_pads(site: Site, kernel: Shape, shape: Shape) -> dict[str, Attrib
         return {"pads": (0,) * (2 * _AXES)}
     if mode not in _SAME:
         raise UnfitError(f"auto_pad {mode!a}")
-    strides = site.attribute("strides", (1,) * _AXES)
-    dilations = site.attribute("dilations", (1,) * _AXES)
+    strides = site.sizes("strides", _ONES)
+    dilations = site.sizes("dilations", _ONES)
     totals = [
         max(0, (-(-size // step) - 1) * step + (width - 1) * apart + 1 - size)
         for size, step, width, apart in zip(shape[1:], strides, kernel, dilations, strict=True)

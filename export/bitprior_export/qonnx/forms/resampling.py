@@ -44,8 +44,10 @@ def _sizes(site: Site, shape: Shape) -> Shape:
     rank = len(shape) + 1
     axes = [axis % rank for axis in site.attribute("axes", tuple(range(rank)))]
     if site.has(3):
-        sizes = dict(enumerate((BATCH_MARK, *shape)))
-        sizes |= zip(axes, site.integers(3), strict=True)
+        wanted = site.integers(3)
+        if len(wanted) != len(axes):
+            raise UnfitError(f"{len(wanted)} sizes for {len(axes)} axes")
+        sizes = dict(enumerate((BATCH_MARK, *shape))) | dict(zip(axes, wanted, strict=True))
         if sizes[0] not in (site.batch, BATCH_MARK) or sizes[1] != shape[0]:
             raise UnfitError("it resizes the batch or the channels")
         return sizes[2], sizes[3]
