@@ -1,9 +1,10 @@
 """What each solver needs to come within 0.1 dB of the converged PSNR, on validation images.
 
 Every solver recovers the same images from the same start latents, with more and more steps. The
-converged PSNR is that of the solver that ends highest when all of them run long (CAPS); it is
-another one for sparse latents (the bundle's s) than for dense ones, so there are two groups. A
-second target is the PSNR of the bundle's own defaults, the same for all.
+converged PSNR is that of the solver that ends highest when all of them run long; it is another one
+for sparse latents (the bundle's s) than for dense ones, so there are two groups. The problem is not
+convex: solvers end in different minima, and some never come within 0.1 dB of the best. So there
+are two easier targets: within 1 dB, and the PSNR of the bundle's own defaults, the same for all.
 
 Steps are searched to within 5 %, on the mean PSNR of a batch, one start an image. Milliseconds are
 CPU time of one thread for one image at a time, median; compare the ratios of one run, not
@@ -24,7 +25,7 @@ from functools import cached_property
 from pathlib import Path
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-WITHIN = 0.1  # dB
+WITHIN = (0.1, 1.0)  # dB
 PRECISION = 1.05
 TIMED_IMAGES = 9
 
@@ -145,7 +146,7 @@ def measure(path, dataset, count):
         groups[name] = {
             "sparsity": model.bundle.manifest.latent if dense else defaults.sparsity,
             "converged_psnr": converged,
-            "rows": [row(rival, converged - WITHIN, usual) for rival in rivals],
+            "rows": [row(rival, converged, usual) for rival in rivals],
         }
     return {
         "bundle": Path(path).name,
@@ -154,20 +155,19 @@ def measure(path, dataset, count):
         "part": f"validation, first {count}",
         "seed": 0,
         "defaults": {"steps": defaults.steps, "sparsity": defaults.sparsity, "psnr": usual},
-        "within_db": WITHIN,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread used, CPU time",
         "groups": groups,
     }
 
 
-def row(rival, near, usual):
+def row(rival, converged, usual):
     """Return one solver's figures."""
     return {
         "solver": rival.label,
         "most_steps": rival.cap,
         "final_psnr": rival.final,
-        "to_converged": rival.cost(near),
-        "to_default": rival.cost(usual),
+        "costs": {f"within {gap} dB": rival.cost(converged - gap) for gap in WITHIN}
+        | {"as the defaults": rival.cost(usual)},
     }
 
 
@@ -180,18 +180,17 @@ def table(result):
         f"the bundle's defaults (proximal, {defaults['steps']} steps, s = {defaults['sparsity']}) "
         f"reach {defaults['psnr']:.2f} dB"
     )
-    columns = (
-        "| solver | longest run | within 0.1 dB of converged: steps | evaluations | ms "
-        "| as good as the defaults: steps | evaluations | ms |"
-    )
     for name, group in result["groups"].items():
         converged = f"converged {group['converged_psnr']:.2f} dB"
         lines += ["", f"**{name}, s = {group['sparsity']}**: {converged}; {usual}.", ""]
-        lines += [columns, "|---|---|---|---|---|---|---|---|"]
+        targets = list(group["rows"][0]["costs"])
+        columns = [f"{target}: steps | evaluations | ms" for target in targets]
+        lines.append("| solver | longest run | " + " | ".join(columns) + " |")
+        lines.append("|---" * (2 + 3 * len(targets)) + "|")
         for entry in group["rows"]:
-            longest = f"{entry['final_psnr']:.2f} dB after {entry['most_steps']}"
-            cells = [entry["solver"], longest]
-            cells += cost_cells(entry["to_converged"]) + cost_cells(entry["to_default"])
+            cells = [entry["solver"], f"{entry['final_psnr']:.2f} dB after {entry['most_steps']}"]
+            for target in targets:
+                cells += cost_cells(entry["costs"][target])
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

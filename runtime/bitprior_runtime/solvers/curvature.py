@@ -58,10 +58,14 @@ class Curvature(Rows):
 
     def _pair(self, age: int) -> tuple[Array, Array, Array]:
         """Return s, y and 1/<s,y> of the pair ``age`` pairs ago; the last is 0 in rows without."""
+        first = self._count[0]
+        if (self._count == first).all():  # one slot for all rows: no copies
+            slot = (first - 1 - age) % self._history
+            return self._s[:, slot], self._y[:, slot], self._rho[:, slot]
         held = age < np.minimum(self._count, self._history)
-        slot = np.where(held, (self._count - 1 - age) % self._history, 0)
-        row = np.arange(len(slot))
-        return self._s[row, slot], self._y[row, slot], np.where(held, self._rho[row, slot], 0)
+        slots = np.where(held, (self._count - 1 - age) % self._history, 0)
+        row = np.arange(len(slots))
+        return self._s[row, slots], self._y[row, slots], np.where(held, self._rho[row, slots], 0)
 
     def _make_slots(self, needed: int) -> None:
         have = self._s.shape[1]
