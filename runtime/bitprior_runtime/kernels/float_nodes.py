@@ -248,9 +248,47 @@ def _rearrange(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) ->
 
 
 def _resize(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    if attributes["mode"] != "nearest":
-        raise UnsupportedOpError("Resize", f"of mode {attributes['mode']!r}")
-    _rearrange(scope, node, attributes)
+    if attributes["mode"] == "nearest":
+        _rearrange(scope, node, attributes)
+    else:
+        _planes(scope, node, attributes)
+
+
+# Pixels of a channel up to which its linear map is written out, by running it on each of them.
+_MOST_PIXELS = 64 * 64
+
+
+def _planes(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
+    """Compile a linear op that treats every channel alike; its numpy form gives its matrix."""
+    channels, height, width = scope.shapes[node.inputs[0]]
+    pixels = height * width
+    if pixels > _MOST_PIXELS:
+        raise UnsupportedOpError(node.op, f"of more than {_MOST_PIXELS} pixels a channel")
+    units = np.eye(pixels, dtype=np.float32).reshape(pixels, 1, height, width)
+    matrix = OPS[node.op].forward([units], attributes).reshape(pixels, -1)
+    source, target = np.nonzero(matrix)
+    channel = np.arange(channels)[:, np.newaxis]
+    made = scope.new(node, Op.MOVE)
+    made.first, made.count = 1, channels * source.size
+    made.source = scope.plan.integers(channel * pixels + source)
+    made.target = scope.plan.integers(channel * matrix.shape[1] + target)
+    made.factor = scope.plan.floats(np.tile(matrix[source, target], channels))
+
+
+def _negative(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
+    made = scope.new(node, Op.AFFINE)
+    made.factor = scope.plan.floats(np.full(scope.shapes[node.output], -1.0))
+
+
+def _selu(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
+    """Compile gamma * Elu(x)."""
+    elu = scope.new(node, Op.APPLY)
+    elu.function, elu.alpha = Function.ELU, cast(float, attributes["alpha"])
+    output = scope.plan.value(scope.shapes[node.output])
+    made = scope.plan.node(Op.AFFINE, [scope.values[node.output]], output)
+    gamma = cast(float, attributes["gamma"])
+    made.factor = scope.plan.floats(np.full(scope.shapes[node.output], gamma))
+    scope.values[node.output] = output
 
 
 def _reduce(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
@@ -281,5 +319,8 @@ RULES: Mapping[str, Rule] = {
         ["Slice", "Concat", "Transpose", "Pad", "DepthToSpace", "SpaceToDepth"], _rearrange
     ),
     "Resize": _resize,
+    "AveragePool": _planes,
+    "Neg": _negative,
+    "Selu": _selu,
     **dict.fromkeys(["ReduceMean", "ReduceSum", "GlobalAveragePool"], _reduce),
 }
