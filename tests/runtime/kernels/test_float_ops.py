@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bitprior_runtime.engines import FloatEngine, NativeFloatEngine
-from bitprior_runtime.kernels.float_nodes import RULES, Scope, UnsupportedOpError
+from bitprior_runtime.kernels.float_nodes import RULES
+from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
 from bitprior_runtime.kernels.plan import Plan
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.tensors import FloatTensor
