@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from bitprior_runtime.kernels.float_moves import planes, reduce, resize, spread
+from bitprior_runtime.kernels.float_moves import planes, rearrange, reduce, resize, spread
 from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
 from bitprior_runtime.kernels.library import library
 from bitprior_runtime.kernels.structures import Function, Geometry, NodeStruct, Op
