@@ -2,7 +2,10 @@
 
 import ctypes
 import gc
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,6 +155,31 @@ def test_two_python_threads_may_share_an_engine():
 
     with ThreadPoolExecutor(2) as workers:
         assert list(workers.map(work, range(2))) == [True, True]
+
+
+FORKED = """
+import os, sys
+import numpy as np
+sys.path.insert(0, {tests!r})
+from builders.bundles import tiny_bundle
+from bitprior_runtime.engines import NativeFloatEngine
+bundle = tiny_bundle()
+subject = NativeFloatEngine(bundle.generator, bundle.sensing, threads=3)
+z = np.ones((20, 4), np.float32)
+x = subject.generate(z)
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(subject.generate(z), x) else 1)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_child_process_works_on_without_its_parents_threads():
+    code = FORKED.format(tests=str(Path(__file__).parents[2]))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "0\n"
 
 
 def resident():
