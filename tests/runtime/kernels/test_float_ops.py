@@ -9,29 +9,6 @@ from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
 from bitprior_runtime.kernels.plan import Plan
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.tensors import FloatTensor
-<<<<<<< HEAD
-from builders.cases import Case, name_of
-from builders.op_cases import CASES
-from builders.single_op import as_prior, assert_engines_agree
-
-
-def one_op(op, shape, attributes, constants):
-    """Return a program of one node."""
-    return Case(op, shape, attributes, constants, reference=None).program
-
-
-def is_known(case):
-    """Say whether the native kernels run a case: no linear Resize, no division by an activation."""
-    linear = case.op == "Resize" and case.attributes.get("mode") == "linear"
-    inverse = case.op == "Div" and (case.reads or ("in", *case.constants))[1] not in case.constants
-    return case.op in RULES and not linear and not inverse
-
-
-@pytest.mark.parametrize("case", list(filter(is_known, CASES)), ids=name_of)
-def test_an_op_equals_its_numpy_definition(instructions, case):
-    program = case.program
-    assert_engines_agree(NativeFloatEngine(*as_prior(program), instructions), program, 3)
-=======
 from builders.op_cases import CASES
 from builders.single_op import as_prior, assert_engines_agree, one_op
 
@@ -61,7 +38,6 @@ COMPLETE = {
     *("Slice", "Concat", "Transpose", "Pad", "DepthToSpace", "SpaceToDepth"),
     *("ReduceMean", "ReduceSum", "GlobalAveragePool", "AveragePool", "Neg", "Selu"),
 }
->>>>>>> native
 
 
 def test_every_op_of_mlps_and_convolutional_priors_is_known():
