@@ -18,7 +18,7 @@ from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
 from bitprior_runtime.solvers import Progress
-from bitprior_runtime.solvers.choice import choose
+from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, choose
 from bitprior_runtime.solvers.solution import check_range
 
 
@@ -203,6 +203,8 @@ class Model:
             "max_seconds": max_seconds, "line_search": line_search, "momentum": momentum,
         }  # fmt: skip
         choice = choose(solver, vars(manifest.solver), wishes)
+        if kernel == AUTO and solver in JACOBIAN_SOLVERS:
+            kernel = "numpy"  # the only kernels with products of the Jacobian
         if engine == AUTO:
             arithmetic = self.choose(len(measurements) * restarts, kernel, threads).engine
         else:

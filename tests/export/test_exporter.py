@@ -13,7 +13,7 @@ import pytest
 import torch
 from onnx import ModelProto, helper
 
-from bitprior_export import exporter
+from bitprior_export import exporter, source_check
 from bitprior_export.errors import (
     ExternalDataError,
     RunRecordError,
@@ -152,7 +152,7 @@ def edit(path: Path, change: Callable[[ModelProto], None]) -> None:
 
 
 def _break_node_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = exporter.check_program
+    original = source_check.check_program
 
     def tampered(engine: Any, which: str, translation: Any, cases: Any) -> Any:
         trace = engine.trace
@@ -166,7 +166,7 @@ def _break_node_check(monkeypatch: pytest.MonkeyPatch) -> None:
         engine.trace = wrong
         return original(engine, which, translation, cases)
 
-    monkeypatch.setattr(exporter, "check_program", tampered)
+    monkeypatch.setattr(source_check, "check_program", tampered)
 
 
 def _break_golden_replay(monkeypatch: pytest.MonkeyPatch) -> None:

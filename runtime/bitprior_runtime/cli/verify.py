@@ -10,6 +10,7 @@ import typer
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.companions import read_companions
+from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.golden import Check
 from bitprior_runtime.model import load
@@ -22,11 +23,14 @@ def run(
     onnx: Annotated[
         Path | None, typer.Option(help="Folder of its ONNX files, to check them too.")
     ] = None,
+    kernel: Annotated[
+        str, typer.Option(help="numpy or native; auto: native where it works.")
+    ] = AUTO,
     json: JsonFlag = False,
 ) -> None:
     """Check a bundle's hashes and replay its golden cases; exit status 1 if one differs."""
     model = load(bundle)
-    checks = model.verify()
+    checks = model.verify(kernel=kernel)
     values = 0
     if onnx is not None:
         values, of_graphs = _check_onnx(model.bundle, onnx)

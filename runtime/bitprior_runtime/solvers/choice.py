@@ -49,6 +49,9 @@ SOLVERS: Mapping[str, Solver] = {
     ),
 }
 
+# Solvers that need ``DifferentiableEngine``.
+JACOBIAN_SOLVERS = frozenset({"gauss-newton"})
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -75,11 +78,11 @@ class Choice:
         Raises:
             UsageError: The solver needs products with the Jacobian and the engine has none.
         """
-        if self.name == "gauss-newton" and not isinstance(engine, DifferentiableEngine):
+        if self.name in JACOBIAN_SOLVERS and not isinstance(engine, DifferentiableEngine):
             raise UsageError(
-                "an engine with products of the Jacobian (float) for gauss-newton",
-                f"engine {engine.name!r}",
-                "choose the float engine or another solver",
+                f"an engine with products of the Jacobian (float/numpy) for {self.name}",
+                f"engine {engine.name}/{engine.kernel}",
+                "choose engine float and kernel numpy, or another solver",
             )
         return partial(self.solve, engine)
 

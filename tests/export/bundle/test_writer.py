@@ -185,7 +185,7 @@ def test_a_folder_that_does_not_exist_is_refused_before_any_work(tmp_path: Path)
     [
         ({"training": {"steps": np.int64(3)}}, WrongTypeError),
         ({"training": {"loss": float("nan")}}, WrongTypeError),
-        ({"latent": 5}, BlockShapeError),
+        ({"latent": 5, "latents": {"z": (5,)}}, BlockShapeError),
         ({"companions": {"../x": "0" * 64}}, UnsafeNameError),
         ({"value_range": (-1.0, 1.0)}, ValueRangeError),
     ],

@@ -67,7 +67,8 @@ def test_recover_takes_the_options_of_the_solvers(call, bundle_path, images):
     np.save("x.npy", images)
     np.save("z.npy", np.zeros((5, 4), np.float32))
     call("sense", bundle_path, "x.npy", "--out", "y.npy")
-    common = ("recover", bundle_path, "y.npy", "--out", "x.png", "--latent", "z.npy", "--json")
+    common = ("recover", bundle_path, "y.npy", "--out", "x.png", "--latent", "z.npy")
+    common = (*common, "--kernel", "numpy", "--json")
     found = {}
     for name, options in {
         "backtracking": ("--line-search", "--tolerance", "1e-4", "--steps", 90),
@@ -109,7 +110,7 @@ def test_verify_of_a_wrong_engine_ends_with_status_1(call, bundle_path, monkeypa
 
     right = FloatEngine.generate
     monkeypatch.setattr(FloatEngine, "generate", lambda self, z: right(self, z) + 0.01)
-    status, out, err = call("verify", bundle_path)
+    status, out, err = call("verify", bundle_path, "--kernel", "numpy")
     assert status == 1
     assert "FAIL image G(z)" in out
     assert len(err.splitlines()) == 1

@@ -100,4 +100,4 @@ def test_a_bundle_without_onnx_files_is_a_usage_error(capsys, export):
     write_bundle(export / "m.bitprior", tiny_bundle())
     status, _, err = call(capsys, export)
     assert status == 2
-    assert "with --targets onnx" in err
+    assert "--targets onnx" in err
