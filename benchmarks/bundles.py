@@ -1,4 +1,4 @@
-"""Write the bundles that are timed: the papers' networks at a width, with ONNX files beside them."""
+"""Write the bundles that are timed: the papers' networks at a width, with their ONNX files."""
 
 from dataclasses import replace
 

@@ -4,12 +4,13 @@ python benchmarks/worker.py '{"rival": "torch eager", "bundle": ..., "batch": 1,
 """
 
 import json
-import resource
 import statistics
 import sys
 import time
 
 import numpy as np
+
+from bitprior_runtime.bench.measure import peak_rss_mb
 
 SECONDS, LEAST = 1.0, 30
 
@@ -51,7 +52,7 @@ def main(job):
         "batch": job["batch"],
         "threads": job["threads"],
         "gradient_us": 1e6 * statistics.median(times),
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        "peak_rss_mb": peak_rss_mb(),
     }
     print(json.dumps(row))
 

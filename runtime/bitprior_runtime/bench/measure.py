@@ -1,6 +1,5 @@
 """Time one engine in this process: gradients, whole recoveries, memory."""
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -87,11 +86,21 @@ def measure(model: Model, engine: str, kernel: str, batch: int, threads: int) ->
         gradients=len(gradients),
         recovery_ms=1e3 * float(np.median(recoveries)),
         steps=bundle.manifest.solver.steps,
-        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        peak_rss_mb=peak_rss_mb(),
         macs=2 * macs,
         weight_bytes=2 * (stored_bytes(bundle.generator) + stored_bytes(bundle.sensing)),
         provider=getattr(subject, "provider", None),
     )
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident memory this process has had, MB.
+
+    Linux keeps it as VmHWM; getrusage would count what the parent had before it ran us.
+    """
+    with open("/proc/self/status") as file:
+        sizes = [line.split()[1] for line in file if line.startswith("VmHWM:")]
+    return int(sizes[0]) * 1024 / 1e6
 
 
 def _times(call: Callable[[], object], least: int, budget: float) -> list[float]:
