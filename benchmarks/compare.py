@@ -74,7 +74,7 @@ def table(rows, peaks):
         + ", ".join(f"{name} {value:,.0f}" for name, value in peaks.items())
         + ".",
         "",
-        "| network | batch | threads | implementation | µs | times torch eager | GMAC/s | GB/s | MB |",
+        "| network | batch | threads | implementation | µs | times torch | GMAC/s | GB/s | MB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
