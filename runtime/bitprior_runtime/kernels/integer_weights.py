@@ -89,8 +89,7 @@ def make_patches(node: LinearNode) -> Patches:
     if node.geometry is None:
         outs, ins = node.weight.shape
         runs = int(np.prod(node.source_shape)) // ins
-        sides = (runs, 1, ins, runs, 1, outs)
-        return Patches(*sides, (1, 1), (1, 1), (0, 0), (1, 1), 1)
+        return Patches(runs, 1, ins, runs, 1, outs, (1, 1), (1, 1), (0, 0), (1, 1), 1)
     image, map_ = node.source_shape, node.target_shape
     if node.kind is Kind.CONV_TRANSPOSE:
         image, map_ = map_, image
