@@ -29,7 +29,7 @@ native: $(STAMP)
 # Address and undefined-behaviour sanitizers around the C code. Python itself leaks on purpose.
 test-sanitizers: $(STAMP)
 	$(BIN)/python hatch_build.py --sanitizers build/sanitizers
-	LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+	LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=1 \
 	BITPRIOR_NATIVE_LIBRARY=build/sanitizers/_native.so $(BIN)/pytest tests/runtime/kernels
 
 lint: $(STAMP)

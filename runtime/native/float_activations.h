@@ -12,8 +12,8 @@
 INLINE float exponential(float x)
 {
     const float shift = 12582912.0f; /* 1.5 x 2^23: adding it rounds to an integer */
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
+    x = x > -87.0f ? x : -87.0f; /* NaN becomes -87: whoever may meet one puts it back */
+    x = x < 88.0f ? x : 88.0f;
     float n = (x * 1.44269504f + shift) - shift;
     float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;

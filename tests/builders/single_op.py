@@ -7,7 +7,14 @@ import numpy as np
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.shapes import infer_shapes
-from bitprior_runtime.tensors import QuantisedTensor
+from bitprior_runtime.tensors import FloatTensor, QuantisedTensor
+
+
+def one_op(op, shape, attributes, constants):
+    """Return a program of one node that reads the input and all constants."""
+    tensors = {name: FloatTensor(value) for name, value in constants.items()}
+    node = Node(op, ("in", *constants), "out", attributes)
+    return Program("one op", {"in": shape}, "out", [node], tensors)
 
 
 def as_prior(program):

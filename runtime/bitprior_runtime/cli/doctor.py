@@ -9,7 +9,7 @@ import numpy as np
 
 from bitprior_runtime.cli import verbs
 from bitprior_runtime.cli.output import JsonFlag, emit
-from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines import FloatEngine, NativeFloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.kernels import kernels, problem
 from bitprior_runtime.program import Node, Program
@@ -32,38 +32,45 @@ _PACKAGES = {
 
 
 def run(json: JsonFlag = False) -> None:
-    """Say what this machine is, which packages are here, and whether the float engine works."""
+    """Say what this machine is, which packages are here, and whether the engines work."""
     packages = {name: _installed(name) for name in _PACKAGES}
-    error = self_test()
-    works = error < 1e-4
+    engines = {"float/numpy": _tried(FloatEngine)}
+    if problem() is None:
+        engines["float/native"] = _tried(NativeFloatEngine)
     result: dict[str, Any] = {
         "bitprior": __version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": platform.system(),
         "packages": packages,
-        "engines": {"float/numpy": {"works": works, "error": error}},
+        "engines": engines,
         "native_kernels": {"kernels": kernels(), "problem": problem()},
         "missing_verbs": {verb: extra for verb, (_, extra) in verbs.UNAVAILABLE.items()},
     }
     emit(result, _text(result), json)
-    if not works:
+    broken = [name for name, tried in engines.items() if not tried["works"]]
+    if broken:
         raise CheckFailedError(
-            "the float engine to solve a linear problem with a known answer",
-            f"error {error:g}",
-            "reinstall numpy: its linear algebra is broken on this machine",
+            "every engine to solve a linear problem with a known answer",
+            f"errors in: {', '.join(broken)}",
+            "reinstall numpy or bitprior: its arithmetic is broken on this machine",
         )
 
 
-def self_test() -> float:
+def _tried(engine: type[FloatEngine] | type[NativeFloatEngine]) -> dict[str, Any]:
+    error = self_test(engine)
+    return {"works": error < 1e-4, "error": error}
+
+
+def self_test(engine: type[FloatEngine] | type[NativeFloatEngine] = FloatEngine) -> float:
     """Recover z from y = 2 z by gradient descent; return the largest error, about 0."""
     double = FloatTensor(np.eye(3, dtype=np.float32) * 2)
     generator = Program("generator", {"z": (3,)}, "x", [Node("Identity", ("z",), "x")], {})
     sensing = Program("sensing", {"x": (3,)}, "y", [Node("MatMul", ("x", "A"), "y")], {"A": double})
-    engine = FloatEngine(generator, sensing)
+    arithmetic = engine(generator, sensing)
     z = np.array([[0.5, -1.0, 0.25]], dtype=np.float32)
     options = ProximalOptions(steps=100, step_size=0.1)
-    found = proximal(engine, engine.sense(z), np.zeros_like(z), options).latent
+    found = proximal(arithmetic, arithmetic.sense(z), np.zeros_like(z), options).latent
     return float(np.abs(found - z).max())
 
 
@@ -84,9 +91,9 @@ def _text(result: dict[str, Any]) -> str:
         lines.append(
             f"  {'ok' if found else '--'} {name:<12} {found or 'not installed':<14} {purpose}"
         )
-    engine = result["engines"]["float/numpy"]
-    verdict = "ok" if engine["works"] else "FAIL"
-    lines.append(f"  {verdict} engine float/numpy solves a known problem to {engine['error']:.0e}")
+    for name, tried in result["engines"].items():
+        verdict = "ok" if tried["works"] else "FAIL"
+        lines.append(f"  {verdict} engine {name} solves a known problem to {tried['error']:.0e}")
     lines.append(_native_text(result["native_kernels"]))
     for verb, extra in result["missing_verbs"].items():
         lines.append(f"  -- verb {verb!r} needs: pip install 'bitprior[{extra}]'")

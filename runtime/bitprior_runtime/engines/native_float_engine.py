@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.errors import UsageError
 from bitprior_runtime.kernels.float_program import compile_programs
 from bitprior_runtime.kernels.library import (
     check,
@@ -63,6 +64,7 @@ class NativeFloatEngine:
         self.threads = choose_threads(threads)
         self._native = library()
         self._compiled = compile_programs(generator, sensing)
+        self._latent = (self._compiled.latent,)
         self._pool = Pool(self.threads)
         self._handle = ctypes.c_void_p()
         status = self._native.bp_float_engine_create(
@@ -83,30 +85,30 @@ class NativeFloatEngine:
 
     def generate(self, z: Array) -> FloatArray:
         """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
-        latents = _dense(z)
+        latents = _dense("latents", z, self._latent)
         image = np.empty((len(latents), *self._compiled.image), np.float32)
         self._run("bp_float_generate", latents, image)
         return image
 
     def sense(self, x: Array) -> FloatArray:
         """Return A(x): measurements [B,m] from images [B,C,H,W] in [0,1]."""
-        images = _dense(x)
+        images = _dense("images", x, self._compiled.image)
         measured = np.empty((len(images), self._compiled.measurements), np.float32)
         self._run("bp_float_sense", images, measured)
         return measured
 
     def loss(self, z: Array, y: Array) -> FloatArray:
         """Return f(z) = ||y - A(G(z))||^2 per row, [B]."""
-        latents = _dense(z)
+        latents, measured = self._problem(z, y)
         loss = np.empty(len(latents), np.float32)
-        self._run("bp_float_gradient", latents, _dense(y), loss, None)
+        self._run("bp_float_gradient", latents, measured, loss, None)
         return loss
 
     def value_and_grad(self, z: Array, y: Array) -> tuple[FloatArray, FloatArray]:
         """Return f(z), [B], and its gradient with respect to z, [B,k]."""
-        latents = _dense(z)
+        latents, measured = self._problem(z, y)
         loss, gradient = np.empty(len(latents), np.float32), np.empty_like(latents)
-        self._run("bp_float_gradient", latents, _dense(y), loss, gradient)
+        self._run("bp_float_gradient", latents, measured, loss, gradient)
         return loss, gradient
 
     def proximal(
@@ -122,11 +124,14 @@ class NativeFloatEngine:
 
         Returns:
             z_T [B,k] and f along the way [steps + 1, B].
+
+        Raises:
+            NativeError: steps is below 1.
         """
-        z = np.array(z0, dtype=np.float32, order="C")
+        start, measured = self._problem(z0, y)
+        z = start.copy()
         history = np.empty((steps + 1, len(z)), np.float32)
         options = ProximalStruct(steps, step_size, -1 if sparsity is None else sparsity, tolerance)
-        measured = _dense(y)
         with self._lock:
             status = self._native.bp_float_proximal(
                 self._handle,
@@ -137,13 +142,26 @@ class NativeFloatEngine:
         check(status, "the proximal loop")
         return z, history
 
+    def _problem(self, z: Array, y: Array) -> tuple[FloatArray, FloatArray]:
+        latents = _dense("latents", z, self._latent)
+        measured = _dense("measurements", y, (self._compiled.measurements,))
+        if len(latents) != len(measured):
+            raise UsageError(
+                f"a measurement for each of {len(latents)} latents", f"{len(measured)}", "pair them"
+            )
+        return latents, measured
+
     def _run(self, function: str, first: FloatArray, *others: FloatArray | None) -> None:
         call = getattr(self._native, function)
         with self._lock:
             call(self._handle, ctypes.c_int64(len(first)), *map(_pointer, (first, *others)))
 
 
-def _dense(values: Array) -> FloatArray:
+def _dense(name: str, values: Array, shape: tuple[int, ...]) -> FloatArray:
+    """Return a batch as C reads it. C trusts its sizes, so they are checked here."""
+    if values.shape[1:] != shape or values.ndim == 0:
+        wanted = ",".join(str(size) for size in ("B", *shape))
+        raise UsageError(f"{name} [{wanted}]", f"shape {values.shape}", "use this model's sizes")
     return np.ascontiguousarray(values, dtype=np.float32)
 
 

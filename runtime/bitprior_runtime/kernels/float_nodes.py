@@ -2,69 +2,17 @@
 
 import ctypes
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitprior_runtime.errors import UsageError
+from bitprior_runtime.kernels.float_moves import planes, rearrange, reduce, resize, spread
+from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
 from bitprior_runtime.kernels.library import library
-from bitprior_runtime.kernels.plan import Plan
 from bitprior_runtime.kernels.structures import Function, Geometry, NodeStruct, Op
-from bitprior_runtime.kernels.weights import PackedMatrix, pack_matrix
-from bitprior_runtime.ops import OPS
-from bitprior_runtime.program import Attribute, Node, Program, Shape
-
-
-class UnsupportedOpError(UsageError):
-    """A program has an op that the native runner lacks; the numpy kernels have it."""
-
-    def __init__(self, op: str, why: str = "it has no such op") -> None:
-        self.op = op
-        super().__init__(
-            "a program of ops the native kernels know", f"{op}: {why}", "use kernel='numpy'"
-        )
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a rule knows of the program it is compiling.
-
-    Attributes:
-        plan: Where nodes and values go.
-        program: The program.
-        shapes: Shape of every tensor in it.
-        values: Number of every activation compiled so far; rules add to it.
-        matrices: Weights packed so far.
-    """
-
-    plan: Plan
-    program: Program
-    shapes: Mapping[str, Shape]
-    values: dict[str, int]
-    matrices: dict[tuple[str, bool], PackedMatrix]
-
-    def constant(self, name: str) -> NDArray[np.float32]:
-        """Return the values of a constant."""
-        return self.program.tensors[name].values()
-
-    def new(self, node: Node, op: Op) -> NodeStruct:
-        """Add a node that reads the activations of ``node`` and writes a value of its own."""
-        self.values[node.output] = self.plan.value(self.shapes[node.output])
-        return self.plan.node(op, self.read(node), self.values[node.output])
-
-    def read(self, node: Node) -> list[int]:
-        """Return the values of the activations a node reads."""
-        return [self.values[name] for name in node.inputs if name in self.values]
-
-    def matrix(self, name: str, channels: int, transpose: bool = False) -> PackedMatrix:
-        """Return a weight as a packed matrix, packed once."""
-        key = (name, transpose)
-        if key not in self.matrices:
-            self.matrices[key] = pack_matrix(self.program.tensors[name], channels, transpose)
-        return self.matrices[key]
-
+from bitprior_runtime.kernels.weights import PackedMatrix
+from bitprior_runtime.program import Attribute, Node, Shape
 
 Rule = Callable[[Scope, Node, Mapping[str, Attribute]], None]
 
@@ -178,7 +126,7 @@ def _arithmetic(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -
     elif node.op == "Div":
         raise UnsupportedOpError("Div", "of two activations")
     else:
-        inputs = [_spread(scope, name, node) for name in node.inputs]
+        inputs = [spread(scope, name, node) for name in node.inputs]
         scope.values[node.output] = scope.plan.value(scope.shapes[node.output])
         scope.plan.node(_PAIRS[node.op], inputs, scope.values[node.output])
 
@@ -186,7 +134,7 @@ def _arithmetic(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -
 def _affine(scope: Scope, node: Node, constant: NDArray[np.float32], first: bool) -> None:
     """Make c op x or x op c, with a constant, x * factor + term."""
     name = next(name for name in node.inputs if name in scope.values)
-    source = _spread(scope, name, node)
+    source = spread(scope, name, node)
     full = np.broadcast_to(constant, (1, *scope.shapes[node.output]))
     scope.values[node.output] = scope.plan.value(scope.shapes[node.output])
     made = scope.plan.node(Op.AFFINE, [source], scope.values[node.output])
@@ -195,7 +143,8 @@ def _affine(scope: Scope, node: Node, constant: NDArray[np.float32], first: bool
     elif node.op == "Div" and first:
         raise UnsupportedOpError("Div", "by an activation")
     elif node.op == "Div":
-        made.factor = scope.plan.floats(1 / full)
+        with np.errstate(divide="ignore"):
+            made.factor = scope.plan.floats(1 / full)
     elif node.op == "Sub" and first:
         made.factor = scope.plan.floats(np.full(full.shape, -1.0))
         made.term = scope.plan.floats(full)
@@ -203,70 +152,20 @@ def _affine(scope: Scope, node: Node, constant: NDArray[np.float32], first: bool
         made.term = scope.plan.floats(-full if node.op == "Sub" else full)
 
 
-def _spread(scope: Scope, name: str, node: Node) -> int:
-    """Return an activation repeated along the axes where the node's output is longer."""
-    shape, wanted = scope.shapes[name], scope.shapes[node.output]
-    if shape == wanted:
-        return scope.values[name]
-    index = np.arange(int(np.prod(shape))).reshape(shape)
-    output = scope.plan.value(wanted)
-    _move(scope, scope.values[name], output, np.broadcast_to(index, wanted).reshape(-1))
-    return output
+def _negative(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
+    made = scope.new(node, Op.AFFINE)
+    made.factor = scope.plan.floats(np.full(scope.shapes[node.output], -1.0))
 
 
-def _move(scope: Scope, source: int, output: int, index: NDArray[Any]) -> NodeStruct:
-    """Add y[i] = x[index[i]]; where the index is -1, nothing is added to y[i]."""
-    made = scope.plan.node(Op.MOVE, [source], output)
-    target = np.flatnonzero(index >= 0)
-    made.count, made.first = target.size, 1
-    made.source = scope.plan.integers(index[target])
-    made.target = scope.plan.integers(target)
-    return made
-
-
-def _rearrange(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    """Compile an op that only moves values: its numpy form, run on their numbers, says where to."""
-    attributes = dict(attributes)
-    filling = attributes.get("value")
-    if filling is not None:
-        attributes["value"] = 0.0
-    numbers, begin = [], 1  # zero is what Pad puts in
-    for name in node.inputs:
-        shape = scope.shapes[name]
-        size = int(np.prod(shape))
-        numbers.append(np.arange(begin, begin + size, dtype=np.float64).reshape(1, *shape))
-        begin += size
-    origin = OPS[node.op].forward(numbers, attributes).reshape(-1).astype(np.int64)
-    output = scope.values[node.output] = scope.plan.value(scope.shapes[node.output])
-    for position, (name, range_) in enumerate(zip(node.inputs, numbers, strict=True)):
-        low = int(range_.min())
-        inside = (origin >= low) & (origin < low + range_.size)
-        made = _move(scope, scope.values[name], output, np.where(inside, origin - low, -1))
-        made.first = int(position == 0)
-        if filling:
-            made.term = scope.plan.floats(np.where(inside, 0.0, cast(float, filling)))
-
-
-def _resize(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    if attributes["mode"] != "nearest":
-        raise UnsupportedOpError("Resize", f"of mode {attributes['mode']!r}")
-    _rearrange(scope, node, attributes)
-
-
-def _reduce(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    """Compile a sum or mean over axes; GlobalAveragePool is one over all but the channels."""
-    shape = scope.shapes[node.inputs[0]]
-    default = tuple(range(2, len(shape) + 1))
-    axes = [axis - 1 for axis in cast(Shape, attributes.get("axes", default))]
-    kept = tuple(1 if axis in axes else size for axis, size in enumerate(shape))
-    target = np.arange(int(np.prod(kept))).reshape(kept)
-    made = scope.new(node, Op.MOVE)
-    made.first, made.count = 1, int(np.prod(shape))
-    made.source = scope.plan.integers(np.arange(made.count))
-    made.target = scope.plan.integers(np.broadcast_to(target, shape))
-    if node.op != "ReduceSum":
-        share = np.prod(kept) / np.prod(shape)
-        made.factor = scope.plan.floats(np.full(made.count, share))
+def _selu(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
+    """Compile gamma * Elu(x)."""
+    elu = scope.new(node, Op.APPLY)
+    elu.function, elu.alpha = Function.ELU, cast(float, attributes["alpha"])
+    output = scope.plan.value(scope.shapes[node.output])
+    made = scope.plan.node(Op.AFFINE, [scope.values[node.output]], output)
+    gamma = cast(float, attributes["gamma"])
+    made.factor = scope.plan.floats(np.full(scope.shapes[node.output], gamma))
+    scope.values[node.output] = output
 
 
 RULES: Mapping[str, Rule] = {
@@ -278,8 +177,11 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(["Reshape", "Flatten", "Identity"], _same),
     **dict.fromkeys([*_PAIRS, "Div"], _arithmetic),
     **dict.fromkeys(
-        ["Slice", "Concat", "Transpose", "Pad", "DepthToSpace", "SpaceToDepth"], _rearrange
+        ["Slice", "Concat", "Transpose", "Pad", "DepthToSpace", "SpaceToDepth"], rearrange
     ),
-    "Resize": _resize,
-    **dict.fromkeys(["ReduceMean", "ReduceSum", "GlobalAveragePool"], _reduce),
+    "Resize": resize,
+    "AveragePool": planes,
+    "Neg": _negative,
+    "Selu": _selu,
+    **dict.fromkeys(["ReduceMean", "ReduceSum", "GlobalAveragePool"], reduce),
 }

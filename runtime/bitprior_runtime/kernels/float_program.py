@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bitprior_runtime.kernels.float_nodes import RULES, Scope, UnsupportedOpError
+from bitprior_runtime.kernels.float_nodes import RULES
+from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
 from bitprior_runtime.kernels.plan import Plan
 from bitprior_runtime.kernels.structures import ProgramStruct
 from bitprior_runtime.program import Node, Program

@@ -95,7 +95,20 @@ def test_doctor_runs_the_float_engine(call):
     assert status == 0
     assert result["engines"]["float/numpy"]["works"] is True
     assert result["packages"]["numpy"]
-    assert "ok engine float/numpy" in call("doctor")[1]
+    assert result["engines"]["float/native"]["works"] is True
+    text = call("doctor")[1]
+    assert "ok engine float/numpy" in text
+    assert "ok engine float/native" in text
+
+
+def test_doctor_ends_with_status_1_if_an_engine_is_wrong(call, monkeypatch):
+    from bitprior_runtime.engines import NativeFloatEngine
+
+    monkeypatch.setattr(NativeFloatEngine, "sense", lambda self, x: x)
+    status, out, err = call("doctor")
+    assert status == 1
+    assert "FAIL engine float/native" in out
+    assert "found errors in: float/native" in err
 
 
 def test_doctor_says_what_is_lost_without_the_native_kernels(call, monkeypatch, tmp_path):

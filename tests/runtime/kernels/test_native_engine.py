@@ -2,12 +2,17 @@
 
 import ctypes
 import gc
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bitprior_runtime.engines import FloatEngine, NativeFloatEngine, ProximalEngine
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.kernels import NativeError
 from bitprior_runtime.kernels.library import library
 from bitprior_runtime.solvers import ProximalOptions, hard_threshold, proximal
 from builders.bundles import tiny_bundle
@@ -116,6 +121,23 @@ def test_the_inputs_are_left_alone_and_may_lie_anyhow():
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_arrays_of_other_sizes_never_reach_c():
+    subject = engine()
+    z, y = batch(4)
+    for call in (
+        lambda: subject.generate(z[:, :3]),
+        lambda: subject.generate(z[0, 0]),
+        lambda: subject.sense(np.zeros((1, 6), np.float32)),
+        lambda: subject.loss(z, y[:, :2]),
+        lambda: subject.value_and_grad(z, y[:3]),
+        lambda: subject.proximal(z, y[:3], 0.1, 5, None, 0.0),
+    ):
+        with pytest.raises(UsageError):
+            call()
+    with pytest.raises(NativeError, match="out of its range"):
+        subject.proximal(z, y, 0.1, 0, None, 0.0)
+
+
 def test_an_empty_batch_gives_empty_results():
     z, y = batch(0)
     loss, gradient = engine(threads=2).value_and_grad(z, y)
@@ -133,6 +155,31 @@ def test_two_python_threads_may_share_an_engine():
 
     with ThreadPoolExecutor(2) as workers:
         assert list(workers.map(work, range(2))) == [True, True]
+
+
+FORKED = """
+import os, sys
+import numpy as np
+sys.path.insert(0, {tests!r})
+from builders.bundles import tiny_bundle
+from bitprior_runtime.engines import NativeFloatEngine
+bundle = tiny_bundle()
+subject = NativeFloatEngine(bundle.generator, bundle.sensing, threads=3)
+z = np.ones((20, 4), np.float32)
+x = subject.generate(z)
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(subject.generate(z), x) else 1)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_child_process_works_on_without_its_parents_threads():
+    code = FORKED.format(tests=str(Path(__file__).parents[2]))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "0\n"
 
 
 def resident():
