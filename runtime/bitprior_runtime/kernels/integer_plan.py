@@ -30,6 +30,7 @@ class NativePlan:
 
     Attributes:
         struct: The ``bp_integer_plan``.
+        kept: The memory its pointers lead to.
         weight_bytes: Bytes of the packed weights, of which there is one copy.
 
     Raises:
@@ -66,6 +67,7 @@ class NativePlan:
             image_limit=image.limit,
             measurement_limit=measured.limit,
         )
+        self.kept = self._keeper.kept
         self.weight_bytes = self._keeper.weight_bytes
 
     def _order(self, order: Order | None) -> int | None:

@@ -26,34 +26,35 @@ class Keeper:
     """Memory that C structs point to: it lives as long as this object.
 
     Attributes:
+        kept: What it is: numpy arrays, and structs and arrays of structs.
         weight_bytes: Bytes of packed weights.
     """
 
     def __init__(self) -> None:
-        self._kept: list[object] = []
+        self.kept: list[Any] = []
         self.weight_bytes = 0
 
     def keep(self, thing: Struct) -> Struct:
         """Keep a struct and return it."""
-        self._kept.append(thing)
+        self.kept.append(thing)
         return thing
 
     def address(self, array: NDArray[Any]) -> int:
         """Return the address of an array's values, contiguous."""
         whole = np.ascontiguousarray(array)
-        self._kept.append(whole)
+        self.kept.append(whole)
         return int(whole.ctypes.data)
 
     def array(self, kind: type[Struct], items: Sequence[Struct]) -> "ctypes.Array[Struct]":
         """Return structs as a C array."""
         made = (kind * len(items))(*items)
-        self._kept.append(made)
+        self.kept.append(made)
         return made
 
     def words(self, count: int) -> int:
         """Return the address of ``count`` words of packed weights, aligned to their size."""
         raw = np.zeros((count + 1) * WORD_BYTES, np.uint8)
-        self._kept.append(raw)
+        self.kept.append(raw)
         self.weight_bytes += count * WORD_BYTES
         return int(raw.ctypes.data + -raw.ctypes.data % WORD_BYTES)
 
@@ -89,8 +90,7 @@ def make_patches(node: LinearNode) -> Patches:
     if node.geometry is None:
         outs, ins = node.weight.shape
         runs = int(np.prod(node.source_shape)) // ins
-        sides = (runs, 1, ins, runs, 1, outs)
-        return Patches(*sides, (1, 1), (1, 1), (0, 0), (1, 1), 1)
+        return Patches(runs, 1, ins, runs, 1, outs, (1, 1), (1, 1), (0, 0), (1, 1), 1)
     image, map_ = node.source_shape, node.target_shape
     if node.kind is Kind.CONV_TRANSPOSE:
         image, map_ = map_, image
