@@ -11,7 +11,8 @@ from bitprior_runtime.bundle.limits import MIN_GOLDEN_CASES, TRACE_STEPS
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.program import Program
-from bitprior_runtime.solvers import ProximalOptions, initial_latents, proximal
+from bitprior_runtime.proximal_defaults import proximal_options
+from bitprior_runtime.solvers import initial_latents, proximal
 from bitprior_runtime.solvers.steadiness import steady_rows
 
 CASES = 8
@@ -111,7 +112,7 @@ def _choose(
 
 
 def _warm_up(engine: FloatEngine, y: Array, z0: Array, solver: SolverDefaults) -> Array:
-    options = ProximalOptions(WARM_UP_STEPS, solver.step_size, solver.sparsity)
+    options = proximal_options(solver, WARM_UP_STEPS)
     return proximal(engine, y, z0, options).latent
 
 
@@ -121,7 +122,7 @@ def _judge(
     """Tell which rows do not hinge on rounding, and which descend."""
     trace, exact = (_trace(engine, y, z, solver) for engine in (single, double))
     steady = np.abs(trace - exact).max(axis=0) <= MAX_TRACE_DEVIATION * exact.max(axis=0)
-    options = ProximalOptions(TRACE_STEPS, solver.step_size, solver.sparsity)
+    options = proximal_options(solver, TRACE_STEPS)
     if steady.any():
         steady[steady] = steady_rows(single, y[steady], z[steady], options)
     return steady, trace[-1] < trace[0]
@@ -129,7 +130,7 @@ def _judge(
 
 def _trace(engine: FloatEngine, y: Array, z: Array, solver: SolverDefaults) -> Array:
     """Return f along TRACE_STEPS proximal steps from z, [TRACE_STEPS + 1, N]."""
-    options = ProximalOptions(TRACE_STEPS, solver.step_size, solver.sparsity)
+    options = proximal_options(solver, TRACE_STEPS)
     return proximal(engine, y.astype(engine.dtype), z.astype(engine.dtype), options).history
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.bundle.limits import TRACE_STEPS
 from bitprior_runtime.engines.base import Engine
-from bitprior_runtime.solvers import ProximalOptions, proximal
+from bitprior_runtime.proximal_defaults import proximal_options
+from bitprior_runtime.solvers import proximal
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def replay(engine: Engine, bundle: Bundle) -> list[Check]:
     solver = bundle.manifest.solver
     image = engine.generate(golden.latents)
     loss, gradient = engine.value_and_grad(golden.latents, golden.measurements)
-    options = ProximalOptions(TRACE_STEPS, solver.step_size, solver.sparsity)
+    options = proximal_options(solver, TRACE_STEPS)
     trace = proximal(engine, golden.measurements, golden.latents, options).history
     return [
         Check("image G(z)", largest(image - golden.images), tolerance.image, "of the range"),

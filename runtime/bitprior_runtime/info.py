@@ -73,6 +73,8 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
         f"{size} measurements ({size / (c * h * w):.1%} of the values, {manifest.measurement.kind})"
     )
     steps = f"{solver.name}, {solver.steps} steps of {solver.step_size:.4g}"
+    if solver.projection != "none":
+        steps += f", projected to the {solver.projection}"
     lines = [
         f"{head}, {maker}",
         f"  images {c} x {h} x {w} in [0,1]; latent {manifest.latent} ({sparsity}); {share}",

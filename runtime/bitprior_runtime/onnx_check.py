@@ -10,7 +10,8 @@ from bitprior_runtime.bundle.limits import TRACE_STEPS
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.golden import Check, largest, relative
 from bitprior_runtime.onnx_graph import Array, OnnxGraph, scalars
-from bitprior_runtime.solvers import ProximalOptions, initial_latents, proximal
+from bitprior_runtime.proximal_defaults import proximal_options
+from bitprior_runtime.solvers import initial_latents, proximal
 from bitprior_runtime.solvers.steadiness import steady_rows
 
 # A recovered image, whichever runtime recovered it.
@@ -125,7 +126,7 @@ def _compare(
     elsewhere when nudged.
     """
     solver = bundle.manifest.solver
-    options = ProximalOptions(steps, solver.step_size, solver.sparsity)
+    options = proximal_options(solver, steps)
     image = engine.generate(proximal(engine, y, z0, options).latent)
     difference = np.abs(found["image"] - image).max(axis=(1, 2, 3))
     kept = difference <= allowed

@@ -25,6 +25,7 @@ FOLDER = Path(__file__).parent.parent / "golden"
 
 # What a manifest of an older format means where it says nothing, by key.
 SINCE_1_1: dict[str, Any] = {"calibration": None, "latents": {"z": [4]}}
+SOLVER_SINCE_1_1: dict[str, Any] = {"projection": "none"}
 
 
 def golden_bundle() -> Bundle:

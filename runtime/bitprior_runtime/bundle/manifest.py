@@ -16,6 +16,7 @@ FORMAT = f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
 
 Granularity: TypeAlias = Literal["per-tensor", "per-channel"]
 InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero"]
+Projection: TypeAlias = Literal["none", "unit-sphere"]
 SolverName: TypeAlias = Literal["proximal", "adam", "lbfgs"]
 ActivationBits: TypeAlias = Literal[8, 16]
 ProgramName: TypeAlias = Literal["generator", "sensing"]
@@ -60,6 +61,7 @@ class SolverDefaults:
         sparsity: s of P_s, or None for dense latents.
         initial_latent: Distribution of the start latents.
         name: The solver.
+        projection: What follows P_s in every step of the proximal solver and of the golden traces.
     """
 
     step_size: float
@@ -67,6 +69,7 @@ class SolverDefaults:
     sparsity: int | None = None
     initial_latent: InitialLatent = "unit-normal"
     name: SolverName = "proximal"
+    projection: Projection = "none"
 
 
 @dataclass(frozen=True)

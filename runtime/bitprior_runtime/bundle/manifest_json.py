@@ -30,6 +30,7 @@ from bitprior_runtime.bundle.manifest import (
     Producer,
     ProgramEntry,
     ProgramName,
+    Projection,
     SolverDefaults,
     SolverName,
     Tolerances,
@@ -43,6 +44,7 @@ Programs: TypeAlias = Mapping[ProgramName, ProgramEntry]
 _KEYS = (*Manifest.__dataclass_fields__, "programs")
 # Keys by the minor version that brought them; an older file has none of them.
 _KEYS_SINCE = {1: ("calibration", "latents")}
+_PROJECTION_SINCE = 1  # solver.projection
 _VALUE_RANGE = [0.0, 1.0]
 
 
@@ -82,7 +84,7 @@ def manifest_from_json(value: Json) -> tuple[Manifest, Programs]:
         granularity=None
         if found["granularity"] is None
         else fields.choice(found["granularity"], "granularity", get_args(Granularity)),
-        solver=_solver(found["solver"], latent),
+        solver=_solver(found["solver"], latent, _minor(value)),
         tolerances=_tolerances(found["tolerances"]),
         licence=fields.text(found["licence"], "licence"),
         training=fields.mapping(found["training"], "training"),
@@ -122,10 +124,15 @@ def check_version(value: Json) -> None:
 
 def _keys(value: Json) -> tuple[str, ...]:
     """Return the keys of a manifest of the version this one has."""
-    version = fields.text(fields.mapping(value, "the manifest")["format"], "format")
-    minor = int(version.partition(".")[2])
+    minor = _minor(value)
     newer = {key for since, keys in _KEYS_SINCE.items() if since > minor for key in keys}
     return tuple(key for key in _KEYS if key not in newer)
+
+
+def _minor(value: Json) -> int:
+    """Return the minor version of a manifest whose version was already checked."""
+    version = fields.text(fields.mapping(value, "the manifest")["format"], "format")
+    return int(version.partition(".")[2])
 
 
 def _sorted(value: Json) -> Json:
@@ -172,8 +179,10 @@ def _bits(value: Json) -> int:
     return bits
 
 
-def _solver(value: Json, latent: int) -> SolverDefaults:
-    keys = ("initial_latent", "name", "sparsity", "step_size", "steps")
+def _solver(value: Json, latent: int, minor: int) -> SolverDefaults:
+    keys = ["initial_latent", "name", "sparsity", "step_size", "steps"]
+    if minor >= _PROJECTION_SINCE:
+        keys.append("projection")
     found = fields.record(value, "solver", keys)
     sparsity = found["sparsity"]
     if sparsity is not None:
@@ -185,6 +194,9 @@ def _solver(value: Json, latent: int) -> SolverDefaults:
         sparsity=sparsity,
         initial_latent=fields.choice(
             found["initial_latent"], "solver.initial_latent", get_args(InitialLatent)
+        ),
+        projection=fields.choice(
+            found.get("projection", "none"), "solver.projection", get_args(Projection)
         ),
     )
 

@@ -40,7 +40,7 @@ class Solver:
 
 SOLVERS: Mapping[str, Solver] = {
     "proximal": Solver(
-        ProximalOptions, proximal, ("steps", "step_size", "sparsity"), lambda o, m, k: 16 * k
+        ProximalOptions, proximal, ("steps", "step_size", "sparsity", "projection"), lambda o, m, k: 16 * k
     ),
     "adam": Solver(AdamOptions, adam, ("sparsity",), lambda o, m, k: 16 * k),
     "lbfgs": Solver(LbfgsOptions, lbfgs, (), lambda o, m, k: 8 * k * min(o.history, o.steps)),
@@ -97,7 +97,7 @@ def choose(name: str, defaults: Mapping[str, Any], wishes: Mapping[str, Any]) ->
 
     Args:
         name: One of SOLVERS.
-        defaults: What the bundle says of steps, step_size and sparsity.
+        defaults: What the bundle says of steps, step_size, sparsity and projection.
         wishes: Options by name; None: the bundle's where it is learned, else the solver's.
 
     Raises:

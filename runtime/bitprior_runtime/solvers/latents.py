@@ -1,4 +1,4 @@
-"""Start latents and the hard threshold P_s."""
+"""Start latents, the hard threshold P_s and the projection to the unit sphere."""
 
 from typing import Any, Literal, TypeAlias
 
@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero"]
+Projection: TypeAlias = Literal["none", "unit-sphere"]
+
+_SMALLEST_NORM = 1e-12  # a latent of all zeros has no direction, and stays
 
 
 def initial_latents(
@@ -54,3 +57,10 @@ def hard_threshold(z: NDArray[Any], s: int | None) -> NDArray[Any]:
     kept = np.zeros_like(z)
     np.put_along_axis(kept, order, np.take_along_axis(z, order, axis=-1), axis=-1)
     return kept
+
+
+def unit_sphere(z: NDArray[Any]) -> NDArray[Any]:
+    """Scale every row of z [B,k] to unit L2 norm; a row of zeros stays as it is."""
+    norm = np.linalg.norm(z, axis=-1, keepdims=True)
+    projected: NDArray[Any] = z / np.maximum(norm, z.dtype.type(_SMALLEST_NORM))
+    return projected

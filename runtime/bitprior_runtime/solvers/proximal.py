@@ -1,13 +1,15 @@
 """Proximal gradient descent on the latent (Q-GEN, Algorithm 1, inner loop; SDLSS)."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from bitprior_runtime.engines.base import Engine, ProximalEngine
+from bitprior_runtime.errors import UsageError
 from bitprior_runtime.solvers.backtracking import Backtracking
 from bitprior_runtime.solvers.inside import proximal_inside
-from bitprior_runtime.solvers.latents import hard_threshold
+from bitprior_runtime.solvers.latents import Projection, hard_threshold, unit_sphere
 from bitprior_runtime.solvers.momentum import Momentum
 from bitprior_runtime.solvers.running import ALL, Mask, Method, check_limits, run
 from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_problem, check_range
@@ -27,6 +29,8 @@ class ProximalOptions:
         max_seconds: Wall time after which no further step begins, s.
         line_search: Find beta anew in every step and row, by backtracking.
         momentum: Nesterov's momentum (FISTA), with adaptive restart.
+        projection: ``unit-sphere`` scales z0 and the latent after every step, and after P_s, to
+            unit norm, as deep compressed sensing does; ``none``. Only with a fixed step.
     """
 
     steps: int = 50
@@ -36,12 +40,22 @@ class ProximalOptions:
     max_seconds: float | None = None
     line_search: bool = False
     momentum: bool = False
+    projection: Projection = "none"
 
     def __post_init__(self) -> None:
         check_limits(self)
         check_range("step_size", self.step_size, least=0, open_end=True)
         if self.sparsity is not None:
             check_range("sparsity", self.sparsity, least=1)
+        if self.projection not in get_args(Projection):
+            known = " or ".join(get_args(Projection))
+            raise UsageError(f"projection {known}", repr(self.projection), "choose one of them")
+        if self.projection != "none" and (self.line_search or self.momentum):
+            raise UsageError(
+                f"a fixed step with the projection {self.projection!r}",
+                "line_search or momentum",
+                "leave them out, or set projection='none'",
+            )
 
 
 def proximal(
@@ -49,7 +63,8 @@ def proximal(
 ) -> Solution:
     """Minimise f(z) = ||y - A(G(z))||^2 subject to ||z||_0 <= s, row by row.
 
-    z <- P_s(z - beta grad f(z)), T times, or until every row has stopped.
+    z <- P_s(z - beta grad f(z)), T times, or until every row has stopped; see ``projection`` for
+    what may follow P_s.
 
     Args:
         engine: The arithmetic.
@@ -70,18 +85,27 @@ def proximal(
         method = Momentum(engine, y, z0, beta, s, line_search=options.line_search)
     elif options.line_search:
         method = Backtracking(engine, y, z0, beta, s)
-    elif isinstance(engine, ProximalEngine) and engine.loops(s) and options.max_seconds is None:
+    elif isinstance(engine, ProximalEngine) and _inside(engine, options):
         check_problem(y, z0)
         return proximal_inside(engine, y, z0, beta, options.steps, s, options.tolerance, progress)
     else:
-        method = _FixedStep(engine, y, z0, beta, s)
+        method = _FixedStep(engine, y, z0, options)
     return run(method, options, progress)
 
 
+def _inside(engine: ProximalEngine, options: ProximalOptions) -> bool:
+    """Return whether the engine's own loop does what these options ask for."""
+    plain = options.projection == "none" and options.max_seconds is None
+    return plain and engine.loops(options.sparsity)
+
+
 class _FixedStep(Method):
-    def __init__(self, engine: Engine, y: Array, z0: Array, beta: float, s: int | None) -> None:
+    def __init__(self, engine: Engine, y: Array, z0: Array, options: ProximalOptions) -> None:
         super().__init__(engine, y, z0)
-        self._beta, self._s = z0.dtype.type(beta), s
+        self._beta, self._s = z0.dtype.type(options.step_size), options.sparsity
+        self._on_sphere = options.projection == "unit-sphere"
+        if self._on_sphere:
+            self.z = unit_sphere(z0)
         self._grad = np.zeros_like(z0)
 
     def evaluate(self) -> Array:
@@ -90,4 +114,6 @@ class _FixedStep(Method):
 
     def step(self) -> Mask:
         self.z = hard_threshold(self.z - self._beta * self._grad, self._s)
+        if self._on_sphere:
+            self.z = unit_sphere(self.z)
         return np.ones(len(self.z), dtype=bool)

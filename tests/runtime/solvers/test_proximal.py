@@ -186,3 +186,53 @@ def test_a_row_whose_loss_overflows_leaves_at_once_where_steps_are_searched(vari
 def test_options_out_of_range_are_refused(bad):
     with pytest.raises(UsageError, match="change"):
         ProximalOptions(**bad)
+
+
+def test_with_the_unit_sphere_every_latent_has_length_one():
+    engine = linear_engine(np.diag([1.0, 2.0, 3.0]))
+    z0, y = np.array([[3, 0, 4]], np.float32), np.array([[2, 2, 2]], np.float32)
+    options = ProximalOptions(1, 0.1, projection="unit-sphere")
+    start = z0 / 5
+    gradient = -2 * (y - start * [1, 2, 3]) * [1, 2, 3]
+    moved = start - 0.1 * gradient
+    found = proximal(engine, y, z0, options).latent
+    np.testing.assert_allclose(found, moved / np.linalg.norm(moved), rtol=1e-6)
+
+
+def test_a_latent_of_zeros_stays_where_it_is_on_the_sphere():
+    engine = linear_engine(np.eye(2))
+    zeros = np.zeros((1, 2), np.float32)
+    options = ProximalOptions(2, 0.1, projection="unit-sphere")
+    np.testing.assert_array_equal(proximal(engine, zeros, zeros, options).latent, zeros)
+
+
+def test_the_engines_own_loop_is_left_out_with_a_projection():
+    class Looping:
+        name, kernel = "float", "looping"
+
+        def __init__(self):
+            self.inner = linear_engine(np.eye(2))
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def loops(self, sparsity):
+            return True
+
+        def proximal(self, *arguments):
+            raise AssertionError("this loop knows no projection")
+
+    z0, y = np.array([[0.6, 0.8]], np.float32), np.ones((1, 2), np.float32)
+    found = proximal(Looping(), y, z0, ProximalOptions(3, 0.1, projection="unit-sphere")).latent
+    np.testing.assert_allclose(np.linalg.norm(found), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("option", ["line_search", "momentum"])
+def test_a_projection_needs_a_fixed_step(option):
+    with pytest.raises(UsageError, match="fixed step"):
+        ProximalOptions(projection="unit-sphere", **{option: True})
+
+
+def test_an_unknown_projection_is_refused():
+    with pytest.raises(UsageError, match="projection none or unit-sphere"):
+        ProximalOptions(projection="cube")
