@@ -13,7 +13,16 @@ from bitprior_export.training_run import GENERATOR, SENSING, TrainingRun
 from bitprior_runtime.bundle import SolverDefaults
 
 # Of run.json, these are said elsewhere in the manifest.
-_ELSEWHERE = ("licence", "geometry", "bits", "grid", "latent", "measurements")
+_ELSEWHERE = (
+    "licence",
+    "projection",
+    "geometry",
+    "bits",
+    "grid",
+    "latent",
+    "measurements",
+    "measurement_kind",
+)
 
 
 def source_of_run(run: TrainingRun, sensing_bits: int | None = None) -> Source:
@@ -35,9 +44,11 @@ def source_of_run(run: TrainingRun, sensing_bits: int | None = None) -> Source:
         name=f"{run.dataset}-{run.bits}bit",
         generator=generator,
         sensing=sensing,
-        measurement="cnn" if convolutional else "mlp",
+        measurement=run.measurement_kind or ("cnn" if convolutional else "mlp"),
         images=run.images,
-        solver=SolverDefaults(step_size=run.step_size, sparsity=run.sparsity),
+        solver=SolverDefaults(
+            step_size=run.step_size, sparsity=run.sparsity, projection=run.projection
+        ),
         licence=run.licence,
         training={**_training(run), "sensing_bits_after_training": sensing_bits},
     )

@@ -6,19 +6,20 @@ An operator is named with its numbers: ``gaussian:m=250,seed=0``.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from bitprior_export.matrices import gaussian_matrix, rademacher_signs
 from bitprior_runtime.errors import UsageError
 
 OPSET = 17
 # 1-bit codes take a byte each in memory, floats four.
 MAX_MATRIX = 2**25
-_NAME = re.compile(r"[a-z]+(:[a-z]+=[0-9.]+(,[a-z]+=[0-9.]+)*)?")
+_NAME = re.compile(r"[a-z]+(:[a-z]+=[0-9a-z.]+(,[a-z]+=[0-9a-z.]+)*)?")
 _QONNX = "qonnx.custom_op.general"
 
 Geometry = tuple[int, int, int]
@@ -30,12 +31,14 @@ class Operator:
     """A measurement operator.
 
     Attributes:
-        kind: ``gaussian``, ``rademacher``, ``mask``, ``superres`` or ``identity``.
+        kind: ``gaussian``, ``rademacher``, ``phase``, ``mask``, ``superres`` or ``identity``.
         numbers: Its numbers by name.
+        words: What else it is told, by name.
     """
 
     kind: str
     numbers: Mapping[str, float]
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def looks_like_operator(text: str) -> bool:
@@ -55,8 +58,9 @@ def parse_operator(text: str) -> Operator:
     given = {name: value for name, _, value in pairs}
     if len(given) != len(pairs) or not known.needed <= set(given) <= known.needed | known.optional:
         raise _usage(kind, f"{text!a}")
+    words = {name: _word(kind, name, given.pop(name)) for name in _WORDS if name in given}
     numbers = {name: _number(kind, name, value) for name, value in given.items()}
-    return Operator(kind, dict.fromkeys(known.optional, 0) | numbers)
+    return Operator(kind, dict.fromkeys(known.optional, 0) | numbers, words)
 
 
 def build_operator(operator: Operator, geometry: Geometry) -> ModelProto:
@@ -82,22 +86,31 @@ Built = tuple[Sequence[NodeProto], Values, int]
 def _gaussian(operator: Operator, geometry: Geometry) -> Built:
     """Y = W x with W ~ N(0, 1/m), as compressed sensing takes it."""
     m, n = _sizes(operator, geometry)
-    rng = np.random.default_rng(int(operator.numbers["seed"]))
-    matrix = rng.standard_normal((m, n), dtype=np.float32) / np.float32(math.sqrt(m))
+    matrix = gaussian_matrix(m, n, int(operator.numbers["seed"]))
     return [_flatten("flat"), _product("matrix")], {"matrix": matrix}, m
 
 
 def _rademacher(operator: Operator, geometry: Geometry) -> Built:
     """Y = W x with W = +-1/sqrt(m), each with probability 1/2: one bit an entry."""
     m, n = _sizes(operator, geometry)
-    rng = np.random.default_rng(int(operator.numbers["seed"]))
-    signs = rng.integers(0, 2, (m, n), dtype=np.int8) * np.float32(2) - np.float32(1)
-    scale = np.full((), 1 / math.sqrt(m), dtype=np.float32)
+    signs, scale = rademacher_signs(m, n, int(operator.numbers["seed"]))
     quantiser = helper.make_node(
         "BipolarQuant", ["signs", "scale"], ["matrix"], name="matrix/BipolarQuant", domain=_QONNX
     )
-    values = {"signs": signs.astype(np.float32), "scale": scale}
+    values = {"signs": signs, "scale": np.array(scale)}
     return [_flatten("flat"), quantiser, _product("matrix")], values, m
+
+
+def _phase(operator: Operator, geometry: Geometry) -> Built:
+    """Y = |W x| or |W x|^2: phase retrieval, with either random matrix."""
+    matrix = _gaussian if operator.words["kind"] == "gaussian" else _rademacher
+    nodes, values, m = matrix(operator, geometry)
+    signed = helper.make_node("Gemm", ["flat", "matrix"], ["signed"], name="signed/Gemm", transB=1)
+    if operator.words["loss"] == "amplitude":
+        last = helper.make_node("Abs", ["signed"], ["y"], name="y/Abs")
+    else:
+        last = helper.make_node("Mul", ["signed", "signed"], ["y"], name="y/Mul")
+    return [*nodes[:-1], signed, last], values, m
 
 
 def _mask(operator: Operator, geometry: Geometry) -> Built:
@@ -162,11 +175,21 @@ _KINDS: Mapping[str, _Kind] = {
     "rademacher": _Kind(
         _rademacher, "rademacher:m=250,seed=0", frozenset({"m"}), frozenset({"seed"})
     ),
+    "phase": _Kind(
+        _phase,
+        "phase:m=250,kind=gaussian,loss=amplitude,seed=0",
+        frozenset({"m", "kind", "loss"}),
+        frozenset({"seed"}),
+    ),
     "mask": _Kind(_mask, "mask:keep=0.1,seed=0", frozenset({"keep"}), frozenset({"seed"})),
     "superres": _Kind(_superres, "superres:factor=4", frozenset({"factor"})),
     "identity": _Kind(_identity, "identity"),
 }
 OPERATORS = tuple(kind.example for kind in _KINDS.values())
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "kind": ("gaussian", "rademacher"),
+    "loss": ("amplitude", "squared"),
+}
 _RANGES: Mapping[str, tuple[float, float]] = {
     "m": (1, MAX_MATRIX),
     "seed": (0, 2**63 - 1),
@@ -184,6 +207,12 @@ def _number(kind: str, name: str, text: str) -> float:
     if not low <= value <= high:
         raise _usage(kind, f"{name}={text}, outside {low:g}..{high:g}")
     return value
+
+
+def _word(kind: str, name: str, text: str) -> str:
+    if text not in _WORDS[name]:
+        raise _usage(kind, f"{name}={text}, none of {', '.join(_WORDS[name])}")
+    return text
 
 
 def _usage(kind: str, found: str) -> UsageError:

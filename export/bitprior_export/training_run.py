@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from bitprior_export.image_files import (
     MAX_IMAGES,
     read_archive,
 )
+from bitprior_runtime.bundle.manifest import Projection
 from bitprior_runtime.errors import MissingFileError
 from bitprior_runtime.files import read_bytes
 
@@ -39,8 +40,10 @@ class TrainingRun:
         geometry: (C, H, W).
         latent: k.
         measurements: m.
+        measurement_kind: What A is, or None: look at its ops.
         sparsity: s of P_s, or None for dense latents.
         step_size: The learned beta.
+        projection: What follows P_s in a step.
         seed: Seed of the run.
         images: Real validation images, float32 [N,C,H,W] in [0,1].
     """
@@ -53,8 +56,10 @@ class TrainingRun:
     geometry: tuple[int, int, int]
     latent: int
     measurements: int
+    measurement_kind: str | None
     sparsity: int | None
     step_size: float
+    projection: Projection
     seed: int
     images: NDArray[np.float32]
 
@@ -92,8 +97,10 @@ def read_run(folder: str | os.PathLike[str]) -> TrainingRun:
         geometry=geometry,
         latent=latent,
         measurements=record.integer("measurements", 1),
+        measurement_kind=record.measurement_kind(),
         sparsity=record.sparsity(latent),
         step_size=record.step_size(),
+        projection=record.projection(),
         seed=record.integer("seed", 0),
         images=_samples(path / SAMPLES, geometry),
     )
@@ -138,6 +145,15 @@ class _Record:
         if type(value) not in (int, float) or not 0 < value < math.inf:
             raise _wrong("step_size as a number above zero", f"{value!a}")
         return float(value)
+
+    def measurement_kind(self) -> str | None:
+        return self.text("measurement_kind") if "measurement_kind" in self.values else None
+
+    def projection(self) -> Projection:
+        value = self.values.get("projection", "none")  # runs of 0.1 know none
+        if value not in get_args(Projection):
+            raise _wrong(f"projection as one of {', '.join(get_args(Projection))}", f"{value!a}")
+        return cast(Projection, value)
 
     def _get(self, name: str) -> Any:
         if name not in self.values:

@@ -147,6 +147,7 @@ class Model:
         restarts: int = 1,
         seed: int = 0,
         latent: NDArray[Any] | None = None,
+        mirrored: bool = False,
         steps: int | None = None,
         step_size: float | None = None,
         sparsity: int | None = None,
@@ -170,6 +171,7 @@ class Model:
             restarts: Start latents per measurement; the lowest measurement loss wins.
             seed: Seed of the start latents.
             latent: Where the first restart starts, float [B,k]: a warm start.
+            mirrored: Start every restart from its -z0 too (phase retrieval); twice the work.
             steps: Most steps; None: the bundle's, with its own solver, or the solver's default.
             step_size: Step size; None: the bundle's learned beta (proximal) or the default.
                 Not for gauss-newton.
@@ -202,11 +204,12 @@ class Model:
             "steps": steps, "step_size": step_size, "sparsity": sparsity, "tolerance": tolerance,
             "max_seconds": max_seconds, "line_search": line_search, "momentum": momentum,
         }  # fmt: skip
+        starts = Restarts(restarts, seed, manifest.solver.initial_latent, start, mirrored)
         choice = choose(solver, vars(manifest.solver), wishes)
         if kernel == AUTO and solver in JACOBIAN_SOLVERS:
             kernel = "numpy"  # the only kernels with products of the Jacobian
         if engine == AUTO:
-            arithmetic = self.choose(len(measurements) * restarts, kernel, threads).engine
+            arithmetic = self.choose(len(measurements) * starts.starts, kernel, threads).engine
         else:
             arithmetic = self.engine(engine, kernel, threads)
         return recover(
@@ -215,7 +218,7 @@ class Model:
             choice.on(arithmetic),
             measurements,
             k,
-            Restarts(restarts, seed, manifest.solver.initial_latent, start),
+            starts,
             max_rows=choice.max_rows(m, k),
             max_seconds=max_seconds,
             progress=progress,

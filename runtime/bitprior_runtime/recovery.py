@@ -61,19 +61,27 @@ class Restarts:
         seed: Seed of the start latents.
         kind: Distribution of the start latents.
         latent: Start latents of the first restart, [B,k]; None: drawn as the others.
+        mirrored: Whether every restart also starts at -z0, as phase retrieval wants it: near a
+            negative multiple of the true latent its loss has a stationary point.
     """
 
     count: int
     seed: int
     kind: InitialLatent
     latent: FloatArray | None = None
+    mirrored: bool = False
+
+    @property
+    def starts(self) -> int:
+        """Start latents per measurement."""
+        return 2 * self.count if self.mirrored else self.count
 
     def draw(self, rows: int, size: int) -> FloatArray:
-        """Return the start latents of ``rows`` measurements, [count, rows, size]."""
+        """Return the start latents of ``rows`` measurements, [starts, rows, size]."""
         z0 = initial_latents(rows, size, self.seed, self.count, self.kind)
         if self.latent is not None:
             z0[0] = self.latent
-        return z0
+        return np.concatenate([z0, -z0]) if self.mirrored else z0
 
 
 def recover(
@@ -103,7 +111,7 @@ def recover(
     """
     begin = time.perf_counter()
     z0 = restarts.draw(len(y), latent_size)
-    rows = max(1, max_rows // restarts.count)
+    rows = max(1, max_rows // restarts.starts)
     starts = range(0, len(y), rows)
     parts = []
     for index, start in enumerate(starts):

@@ -1,7 +1,7 @@
 """Algorithm 1 of Q-GEN: one training step of the quantised prior and its sensing network."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,19 +13,23 @@ from bitprior_train.losses import (
     s_rec,
     signed_range,
 )
-from bitprior_train.reference import hard_threshold
+from bitprior_train.reference import hard_threshold, unit_rows
 
 Network = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of one batch, scalars with graph: L_G, L_A, L_GDL before weighting, L after."""
+    """The losses of one batch, scalars with graph: L_G, L_A, L_GDL before weighting, L after.
+
+    ``distillation`` is that of :func:`distilled`, or None.
+    """
 
     measurement: Tensor
     s_rec: Tensor
     gradient_difference: Tensor
     total: Tensor
+    distillation: Tensor | None = None
 
 
 def losses(
@@ -37,6 +41,8 @@ def losses(
     s: int,
     inner: InnerConfig,
     weights: LossConfig,
+    *,
+    on_sphere: bool = False,
 ) -> Losses:
     """Recover x from y = A(x) by T proximal steps and say how well that went.
 
@@ -49,10 +55,11 @@ def losses(
         s: Non-zeros that P_s keeps.
         inner: T and the order of differentiation.
         weights: Weights and form of the losses.
+        on_sphere: Whether z0 and the latents after every step are scaled to unit norm.
     """
     y, beta = A(x), log_beta.exp()
     second = inner.order == "second"
-    z = z0.detach().requires_grad_()
+    z = (unit_rows(z0) if on_sphere else z0).detach().requires_grad_()
     x_0 = G(z)
     y_0 = A(x_0)
     x_T, y_T = x_0, y_0  # noqa: N806
@@ -60,6 +67,7 @@ def losses(
         f = (y - y_T).square().sum()
         (gradient,) = torch.autograd.grad(f, z, create_graph=second, retain_graph=True)
         z = hard_threshold(z - beta * gradient, s)
+        z = unit_rows(z) if on_sphere else z
         x_T = G(z)  # noqa: N806
         y_T = A(x_T)  # noqa: N806
 
@@ -72,14 +80,48 @@ def losses(
     return Losses(l_g, l_a, l_gdl, total)
 
 
+def distilled(
+    loss: Losses,
+    G: Network,  # noqa: N803
+    teacher: Network,
+    z: Tensor,
+    weight: float,
+) -> Losses:
+    """Return losses with weight * ||G(z) - teacher(z)||^2 added: summed over pixels, batch mean.
+
+    Args:
+        loss: Losses of the batch.
+        G: The generator with quantised weights θ_Q.
+        teacher: The 32-bit prior that the run started from; it learns nothing.
+        z: Latents [B, k], constants: the last ones of the batch.
+        weight: Weight of the distance.
+    """
+    with torch.no_grad():
+        wanted = signed_range(teacher(z))
+    distance = (signed_range(G(z)) - wanted).square().flatten(1).sum(1).mean()
+    return replace(loss, total=loss.total + weight * distance, distillation=distance)
+
+
 def gradients(
-    loss: Losses, theta: Sequence[Tensor], phi: Sequence[Tensor], weights: LossConfig
+    loss: Losses,
+    theta: Sequence[Tensor],
+    phi: Sequence[Tensor],
+    weights: LossConfig,
+    *,
+    joint: bool = False,
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Return (∇_θ L, ∇_φ λ_A L_A): the sensing network learns from S-REC alone.
+
+    With ``joint`` it learns from all, (∇_θ L, ∇_φ L). No φ: no gradients of it.
 
     Both are total derivatives, through the unrolled steps. Two passes over one graph, each
     computing only what its own parameters need.
     """
-    grad_theta = torch.autograd.grad(loss.total, theta, retain_graph=True)
+    if joint:
+        both = torch.autograd.grad(loss.total, [*theta, *phi])
+        return both[: len(theta)], both[len(theta) :]
+    grad_theta = torch.autograd.grad(loss.total, theta, retain_graph=bool(phi))
+    if not phi:
+        return grad_theta, ()
     grad_phi = torch.autograd.grad(weights.s_rec * loss.s_rec, phi)
     return grad_theta, grad_phi

@@ -6,6 +6,7 @@ from torch import nn
 from bitprior_train.config import ModelConfig, QuantiserConfig
 from bitprior_train.conv_sensing import ConvSensing
 from bitprior_train.dcgan import DCGANGenerator
+from bitprior_train.fixed_sensing import FixedSensing
 from bitprior_train.generators import MLPGenerator
 from bitprior_train.quantisers import conv_transpose_factory, linear_factory
 from bitprior_train.sensing import MLPSensing
@@ -29,11 +30,13 @@ def make_generator(
 
 
 def make_sensing(model: ModelConfig, geometry: Geometry) -> nn.Module:
-    """Return a sensing network of plain layers.
+    """Return a sensing network of plain layers, or a fixed matrix.
 
     Raises:
         UsageError: It takes no images of that size.
     """
+    if model.fixed_sensing:
+        return FixedSensing(geometry, model)
     if model.sensing == "conv":
         return ConvSensing(geometry, model.sensing_width, model.measurements)
     return MLPSensing(geometry, model.sensing_hidden, model.measurements)

@@ -20,6 +20,12 @@ def register(app: typer.Typer) -> None:
 def train(
     dataset: Annotated[str, typer.Argument(help="Data set, and preset, to train on.")],
     out: Annotated[Path, typer.Option(help="Folder of the run, made if missing.")],
+    system: Annotated[
+        str | None, typer.Option(help="sdlss (default; with 1-4 bits Q-GEN) or dcs.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Recipe: paper (LinearQuantize) or best (learned scales).")
+    ] = None,
     bits: Annotated[int | None, typer.Option(help="Bit width of the weights: 1-4 or 32.")] = None,
     measurements: Annotated[int | None, typer.Option(help="m, length of y.")] = None,
     sparsity: Annotated[int | None, typer.Option(help="s, non-zeros of z that are kept.")] = None,
@@ -48,6 +54,8 @@ def train(
     request = Request(
         dataset=dataset,
         out=out,
+        system=system,
+        recipe=preset,
         config=config,
         options={s: t for s, t in given.items() if t},
         overrides=tuple(set_ or ()),

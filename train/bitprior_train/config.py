@@ -33,17 +33,35 @@ class DataConfig(Section):
     validation: Positive = 1000
 
 
+class SystemConfig(Section):
+    """Which method a run is, by name and by what sets it apart.
+
+    Attributes:
+        name: ``sdlss`` (at 1 to 4 bits Q-GEN) or ``dcs``, deep compressed sensing.
+        projection: What follows P_s in every inner step, and z0: ``none``, or ``unit-sphere``.
+        joint: Whether the sensing network learns from the whole loss, or from L_A alone.
+    """
+
+    name: Literal["sdlss", "dcs"] = "sdlss"
+    projection: Literal["none", "unit-sphere"] = "none"
+    joint: bool = False
+
+
 class ModelConfig(Section):
     """The generator G and the sensing network A.
 
     Attributes:
         generator: ``mlp``: perceptron with LeakyReLU(0.2); ``dcgan``: transposed convolutions,
-            for images of 32 x 32 pixels.
-        sensing: ``mlp``, as above; ``conv``: 7 convolutions and a linear layer.
+            for images of 32 x 32 or 64 x 64 pixels.
+        sensing: ``mlp``, as above; ``conv``: 7 convolutions and a linear layer; ``gaussian``,
+            N(0, 1/m), and ``rademacher``, +-1/sqrt(m): fixed matrices, which are not trained.
+        phase: What is kept of a fixed matrix's measurements: ``none`` keeps their signs,
+            ``amplitude`` |Ax| and ``squared`` |Ax|^2 do not (phase retrieval).
+        sensing_seed: Seed of a fixed matrix.
         latent: k, length of z.
         hidden: Widths of an ``mlp`` generator's hidden layers.
-        filters: Channels before the last layer of a ``dcgan``; the others have 2 and 4 times as
-            many. 64 is the size in the literature.
+        filters: Channels before the last layer of a ``dcgan``; those before it have 2, 4 (and, for
+            64 x 64 pixels, 8) times as many. 64 is the size in the literature.
         sensing_hidden: Widths of an ``mlp`` sensing network's hidden layers.
         sensing_width: Factor on the channels of a ``conv`` sensing network; 1 is the size in the
             literature.
@@ -54,7 +72,9 @@ class ModelConfig(Section):
     """
 
     generator: Literal["mlp", "dcgan"] = "mlp"
-    sensing: Literal["mlp", "conv"] = "mlp"
+    sensing: Literal["mlp", "conv", "gaussian", "rademacher"] = "mlp"
+    phase: Literal["none", "amplitude", "squared"] = "none"
+    sensing_seed: Annotated[int, Field(ge=0)] = 0
     latent: Positive = 100
     hidden: Widths = (500, 500)
     filters: Positive = 32
@@ -68,7 +88,17 @@ class ModelConfig(Section):
     def _sparsity_fits(self) -> Self:
         if self.sparsity > self.latent:
             raise ValueError(f"sparsity {self.sparsity} is more than latent {self.latent}")
+        if self.phase != "none" and not self.fixed_sensing:
+            raise ValueError(
+                f"phase {self.phase!r} with sensing {self.sensing!r}; "
+                "it goes with 'gaussian' or 'rademacher'"
+            )
         return self
+
+    @property
+    def fixed_sensing(self) -> bool:
+        """Whether A is a fixed matrix: nothing of it is trained."""
+        return self.sensing in ("gaussian", "rademacher")
 
 
 class QuantiserConfig(Section):
@@ -77,17 +107,20 @@ class QuantiserConfig(Section):
     Attributes:
         bits: b; 32 keeps float weights.
         grid: ``binary`` {-1, +1} for 1 bit; ``wide`` -2^(b-1)..2^(b-1)-1 or ``narrow``, the same
-            without the lowest level, for 2 to 4; ``float`` for 32; ``default`` becomes the first
-            that fits.
+            without the lowest level, or ``mid-rise``, odd multiples of half
+            a step and no zero, for 2 to 4; ``float`` for 32; ``default`` becomes the first of
+            them that fits.
         scale: ``learned``: trained, starting where the squared quantisation error is least (at 1
             bit that is mean |w|); ``mean-abs``: mean |w|, recomputed each step, for 1 bit;
-            ``none`` for 32; ``default`` becomes learned.
+            ``max-abs``: the largest |w| over the grid's largest |q|, likewise, for 2 to 4;
+            ``statistics`` becomes the one of these two that fits; ``none`` for 32;
+            ``default`` becomes learned.
         granularity: One scale per output ``channel`` or per ``tensor``.
     """
 
     bits: Literal[1, 2, 3, 4, 32] = 32
-    grid: Literal["default", "float", "binary", "wide", "narrow"] = "default"
-    scale: Literal["default", "none", "mean-abs", "learned"] = "default"
+    grid: Literal["default", "float", "binary", "wide", "narrow", "mid-rise"] = "default"
+    scale: Literal["default", "none", "statistics", "mean-abs", "max-abs", "learned"] = "default"
     granularity: Literal["channel", "tensor"] = "channel"
 
     @model_validator(mode="after")
@@ -95,12 +128,14 @@ class QuantiserConfig(Section):
         grids, scales = {
             32: (("float",), ("none",)),
             1: (("binary",), ("learned", "mean-abs")),
-        }.get(self.bits, (("wide", "narrow"), ("learned",)))
+        }.get(self.bits, (("wide", "narrow", "mid-rise"), ("learned", "max-abs")))
         # Defaults are resolved here, so that what is written down is what was run.
         for field, allowed in (("grid", grids), ("scale", scales)):
             value = getattr(self, field)
             if value == "default":
                 object.__setattr__(self, field, allowed[0])
+            elif value == "statistics":
+                object.__setattr__(self, field, allowed[-1])
             elif value not in allowed:
                 raise ValueError(
                     f"{field} {value!r} does not go with bits = {self.bits}; "
@@ -125,12 +160,14 @@ class InnerConfig(Section):
 
 
 class LossConfig(Section):
-    """Weights of L_G, L_A, L_GDL, and the form of the S-REC loss L_A.
+    """Weights of L_G, L_A, L_GDL and distillation, and the form of the S-REC loss L_A.
 
     Attributes:
         measurement: Weight of L_G.
         s_rec: Weight of L_A.
         gradient_difference: Weight of L_GDL.
+        distillation: Weight of the squared distance, summed over pixels, between the images of G
+            and of the prior that the run started from, at the same latents z_T.
         mode: ``squared`` or ``hinge``.
         gamma: Isometry constant of S-REC.
         delta: Slack of S-REC.
@@ -139,6 +176,7 @@ class LossConfig(Section):
     measurement: Weight = 1.0
     s_rec: Weight = 1.0
     gradient_difference: Weight = 1.0
+    distillation: Weight = 0.0
     mode: Literal["squared", "hinge"] = "squared"
     gamma: Weight = 1.0
     delta: Weight = 0.0
@@ -205,6 +243,7 @@ class TrainConfig(Section):
     """A whole training run."""
 
     data: DataConfig
+    system: SystemConfig = SystemConfig()
     model: ModelConfig = ModelConfig()
     quantiser: QuantiserConfig = QuantiserConfig()
     inner: InnerConfig = InnerConfig()
@@ -212,6 +251,24 @@ class TrainConfig(Section):
     optimiser: OptimiserConfig = OptimiserConfig()
     validation: ValidationConfig = ValidationConfig()
     run: RunConfig = RunConfig()
+
+    @model_validator(mode="after")
+    def _fits_its_system(self) -> Self:
+        if self.system.name == "dcs" and self.quantiser.bits != 32:
+            raise ValueError(f"system 'dcs' with {self.quantiser.bits} bits; it has 32")
+        if self.system.projection != "none" and self.model.sparsity != self.model.latent:
+            raise ValueError(
+                f"sparsity {self.model.sparsity} with system.projection "
+                f"{self.system.projection!r}; set it to latent, {self.model.latent}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_fixed_matrix_learns_nothing(self) -> Self:
+        if self.model.fixed_sensing and self.loss.s_rec:
+            # L_A teaches the sensing network. Resolved here, so that what is written is what ran.
+            object.__setattr__(self, "loss", self.loss.model_copy(update={"s_rec": 0.0}))
+        return self
 
     @model_validator(mode="after")
     def _validation_images_exist(self) -> Self:

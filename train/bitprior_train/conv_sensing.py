@@ -7,6 +7,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from bitprior_runtime.errors import UsageError
+from bitprior_train.fixed_sensing import FixedSensing
 
 SLOPE = 0.1  # of LeakyReLU
 _CHANNELS = (64, 64, 128, 128, 256, 256, 512)
@@ -69,7 +70,7 @@ def normalise_spectrally(network: nn.Module) -> None:
 
 
 def plain_parameters(network: nn.Module, *, iterate: bool = False) -> dict[str, Tensor]:
-    """Return the weights and biases a network computes with, by the names of torch's own layers.
+    """Return what a network computes with, by the names of torch's own layers.
 
     Args:
         network: With or without spectral norms.
@@ -85,4 +86,6 @@ def plain_parameters(network: nn.Module, *, iterate: bool = False) -> dict[str, 
             assert layer.bias is not None
             parameters[f"{name}.bias"] = layer.bias
             layer.eval()
+        elif isinstance(layer, FixedSensing):
+            parameters["matrix"] = layer.matrix
     return parameters

@@ -14,7 +14,9 @@ from bitprior_runtime.files import write_atomically
 from bitprior_train.batches import validation_latents
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset
+from bitprior_train.fixed_sensing import operator_name
 from bitprior_train.learner import Learner
+from bitprior_train.quantisers import level_histograms, zero_fractions
 
 SAMPLES = 64  # images for golden cases and calibration
 CHECKED = 4  # images and latents on which the exported graphs are compared with torch
@@ -60,6 +62,9 @@ def write_networks(folder: Path, config: TrainConfig, data: Dataset, learner: Le
         output_name="x",
         metadata=shared | quantised,
     )
+    if config.model.fixed_sensing:
+        _write_operator(config, data.geometry, folder / "sensing.onnx")
+        return
     _, sensing = learner.plain_networks()  # without spectral norms: the weights they give
     write_qonnx(
         sensing,
@@ -70,6 +75,14 @@ def write_networks(folder: Path, config: TrainConfig, data: Dataset, learner: Le
         output_name="y",
         metadata=shared | {"bits": 32, "grid": "float"},
     )
+
+
+def _write_operator(config: TrainConfig, geometry: tuple[int, int, int], path: Path) -> None:
+    """Write a fixed matrix as export makes it: that of Rademacher takes one bit an entry."""
+    from bitprior_export.sensing_operators import build_operator, parse_operator
+
+    model = build_operator(parse_operator(operator_name(config.model)), geometry)
+    write_atomically(path, model.SerializeToString())
 
 
 def run_record(
@@ -83,6 +96,8 @@ def run_record(
     model, quantiser = config.model, config.quantiser
     return {
         "dataset": data.name,
+        "system": config.system.name,
+        "projection": config.system.projection,
         "split_hash": data.split_hash,
         "resized": data.resized,
         "dropped_images": data.dropped,
@@ -94,6 +109,7 @@ def run_record(
         "granularity": quantiser.granularity,
         "latent": model.latent,
         "measurements": model.measurements,
+        "measurement_kind": _measurement_kind(config),
         "sparsity": model.sparsity,
         "step_size": learner.beta,
         "steps_inner": config.inner.steps,
@@ -106,9 +122,18 @@ def run_record(
             "generator": _count(learner.generator),
             "sensing": _count(learner.sensing),
         },
+        "zeros": zero_fractions(learner.theta_q()),
+        "levels": level_histograms(learner.generator),
         "config": config.model_dump(mode="json"),
         "versions": {name: version(name) for name in _PACKAGES},
     }
+
+
+def _measurement_kind(config: TrainConfig) -> str:
+    model = config.model
+    if model.phase != "none":
+        return f"phase-{model.sensing}-{model.phase}"
+    return "cnn" if model.sensing == "conv" else model.sensing
 
 
 def _count(network: nn.Module) -> int:

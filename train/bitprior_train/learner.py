@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from bitprior_runtime.errors import UsageError
-from bitprior_train.algorithm import Losses, Network, gradients, losses
+from bitprior_train.algorithm import Losses, Network, distilled, gradients, losses
 from bitprior_train.architectures import make_generator, make_sensing, twin
 from bitprior_train.batch_statistics import has_statistics, update_statistics
 from bitprior_train.config import OptimiserConfig, TrainConfig
@@ -56,6 +56,7 @@ class Learner:
         self._sensing_twin = twin(make_sensing(model, geometry))
         self._normalises = has_statistics(self._twin)
         self._geometry = geometry
+        self._teacher: dict[str, Tensor] = {}
         self._make_optimisers()
 
     def _make_optimisers(self) -> None:
@@ -65,17 +66,20 @@ class Learner:
         scales = [p for n, p in self._theta.items() if "scaling_impl" in n]
         others = [p for n, p in self._theta.items() if "scaling_impl" not in n]
         optimiser = self.config.optimiser
-        self._adam_theta = torch.optim.Adam(
+        adam_theta = torch.optim.Adam(
             [{"params": others, "relative": 1.0}]
             + ([{"params": scales, "relative": optimiser.scale_lr}] if scales else []),
             betas=optimiser.betas,
             fused=True,
         )
-        self._adam_phi = torch.optim.Adam(
-            [{"params": list(self._phi.values()), "relative": optimiser.sensing_lr}],
-            betas=optimiser.betas,
-            fused=True,
-        )
+        self._adams = [(adam_theta, self._theta)]
+        if self._phi:  # a fixed matrix has none
+            adam_phi = torch.optim.Adam(
+                [{"params": list(self._phi.values()), "relative": optimiser.sensing_lr}],
+                betas=optimiser.betas,
+                fused=True,
+            )
+            self._adams.append((adam_phi, self._phi))
 
     def theta_q(self) -> dict[str, Tensor]:
         """Return θ_Q = Q_b(θ), with graph, and the statistics of batch norms."""
@@ -119,16 +123,23 @@ class Learner:
             config.model.sparsity,
             config.inner,
             config.loss,
+            on_sphere=config.system.projection == "unit-sphere",
         )
+        if self._teacher:
+            teacher = self.network(self._teacher)
+            weight = config.loss.distillation
+            loss = distilled(loss, self.network(theta_q), teacher, last.value, weight)
         theta, phi = list(self._theta.values()), list(self._phi.values())
         for parameters, grads in zip(
-            (theta, phi), gradients(loss, theta, phi, config.loss), strict=True
+            (theta, phi),
+            gradients(loss, theta, phi, config.loss, joint=config.system.joint),
+            strict=True,
         ):
             for parameter, grad in zip(parameters, grads, strict=True):
                 parameter.grad = grad
         self._see(theta_q, last.value)
         rate = learning_rate(config.optimiser, step)
-        for adam in (self._adam_theta, self._adam_phi):
+        for adam, _ in self._adams:
             for group in adam.param_groups:
                 group["lr"] = rate * group["relative"]
             adam.step()
@@ -144,7 +155,8 @@ class Learner:
         tensors = {f"generator.{n}": t for n, t in self.generator.state_dict().items()}
         tensors |= {f"sensing.{n}": t for n, t in self.sensing.state_dict().items()}
         tensors["log_beta"] = self.log_beta.detach()
-        for adam, named in self._optimised():
+        tensors |= {f"teacher.{n}": t for n, t in self._teacher.items()}
+        for adam, named in self._adams:
             for name, parameter in named.items():
                 state = adam.state.get(parameter, {})
                 tensors |= {f"adam.{name}.{m}": state[m] for m in _MOMENTS if m in state}
@@ -153,7 +165,8 @@ class Learner:
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take over what :meth:`tensors` returned."""
         self._load_networks(tensors, strict=True)
-        for adam, named in self._optimised():
+        self._teacher = _below("teacher.", tensors)
+        for adam, named in self._adams:
             for name, parameter in named.items():
                 if f"adam.{name}.step" in tensors:
                     adam.state[parameter] = {m: tensors[f"adam.{name}.{m}"] for m in _MOMENTS}
@@ -161,11 +174,17 @@ class Learner:
     def start_from(self, tensors: dict[str, Tensor]) -> None:
         """Take over the weights and the step size of another run, of any bit width.
 
+        With distillation its generator, float then, is also kept as it is, to be followed.
+
         Raises:
             UsageError: Its networks have other shapes.
         """
         self._check_shapes(tensors)
         self._load_networks(tensors, strict=False)
+        if self.config.loss.distillation:
+            wanted = self._twin.state_dict().keys()
+            found = _below("generator.", tensors)
+            self._teacher = {n: t.clone() for n, t in found.items() if n in wanted}
 
     def _check_shapes(self, tensors: dict[str, Tensor]) -> None:
         own = {f"generator.{n}": t for n, t in self.generator.state_dict().items()}
@@ -187,14 +206,11 @@ class Learner:
             own = network.state_dict().keys() | (
                 {n for n, _ in network.named_parameters()} if strict else set()
             )
-            found = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            found = _below(prefix, tensors)
             network.load_state_dict({n: t for n, t in found.items() if n in own}, strict=strict)
         with torch.no_grad():
             self.log_beta.copy_(tensors["log_beta"])
         self._make_optimisers()  # loading a brevitas layer replaces its scale parameter
-
-    def _optimised(self) -> list[tuple[torch.optim.Adam, dict[str, nn.Parameter]]]:
-        return [(self._adam_theta, self._theta), (self._adam_phi, self._phi)]
 
 
 class _LastInput:
@@ -207,6 +223,11 @@ class _LastInput:
     def __call__(self, z: Tensor) -> Tensor:
         self.value = z.detach()
         return self._network(z)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with ``prefix``, without it."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def _call(network: nn.Module, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:

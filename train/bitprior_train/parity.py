@@ -113,6 +113,7 @@ def _recover(
         beta=options.step_size,
         s=options.sparsity or z0.shape[1],
         steps=options.steps,
+        on_sphere=options.projection == "unit-sphere",
     )
     with torch.no_grad():
         image = networks.generator(latents[-1]).numpy()

@@ -13,7 +13,12 @@ from brevitas.inject.enum import (
     StatsOp,
 )
 from brevitas.nn import QuantConvTranspose2d, QuantLinear
-from brevitas.quant.scaled_int import Int8WeightPerChannelFloatMSE, Int8WeightPerTensorFloatMSE
+from brevitas.quant.scaled_int import (
+    Int8WeightPerChannelFloat,
+    Int8WeightPerChannelFloatMSE,
+    Int8WeightPerTensorFloat,
+    Int8WeightPerTensorFloatMSE,
+)
 from brevitas.quant.solver import WeightQuantSolver
 from torch import Tensor, nn
 
@@ -37,6 +42,20 @@ class BinaryMeanAbs(WeightQuantSolver):
     restrict_scaling_type = RestrictValueType.FP
 
 
+class HalfZeroPoint(nn.Module):
+    """The zero point of the mid-rise grid, -1/2: (q + 1/2) scale, q the integers of the wide one.
+
+    Half a step beside zero on either side, as many levels above as below.
+    """
+
+    def __init__(self) -> None:  # brevitas' injector takes no inherited *args
+        super().__init__()
+
+    def forward(self, weight: Tensor, scale: Tensor, bit_width: Tensor) -> Tensor:
+        """Return -1/2, a scalar."""
+        return torch.full((), -0.5, dtype=scale.dtype, device=scale.device)
+
+
 def weight_quantiser(config: QuantiserConfig) -> type[WeightQuantSolver]:
     """Return the brevitas quantiser of a configuration of 1 to 4 bits."""
     per_channel = config.granularity == "channel"
@@ -57,6 +76,10 @@ def weight_quantiser(config: QuantiserConfig) -> type[WeightQuantSolver]:
     }
     if config.bits > 1:
         attributes["narrow_range"] = config.grid == "narrow"
+    if config.scale == "max-abs":
+        base = Int8WeightPerChannelFloat if per_channel else Int8WeightPerTensorFloat
+    if config.grid == "mid-rise":
+        attributes["zero_point_impl"] = HalfZeroPoint
     # brevitas reads a quantiser's settings from its class attributes.
     return new_class("WeightQuantiser", (base,), exec_body=lambda body: body.update(attributes))
 
@@ -107,6 +130,27 @@ def quantised_parameters(generator: nn.Module) -> dict[str, Tensor]:
             continue
         theta_q |= {f"{name}.{key}": value for key, value in own.items() if value is not None}
     return theta_q
+
+
+def level_histograms(generator: nn.Module) -> dict[str, dict[str, int]]:
+    """Return how many entries of each quantised weight lie on each level, by name.
+
+    Levels are named by the integers q of ``tensors.grid_integers``, lowest first: odd ones on the
+    mid-rise grid, whose scale is half the step.
+    """
+    histograms: dict[str, dict[str, int]] = {}
+    for name, layer in generator.named_modules():
+        if isinstance(layer, QuantLinear | QuantConvTranspose2d):
+            with torch.no_grad():
+                quantised = layer.quant_weight()
+                step = quantised.value / quantised.scale
+            # Levels half way between integers are the mid-rise grid's.
+            halves = bool((quantised.zero_point == -0.5).all())
+            levels, counts = (step * (2 if halves else 1)).round().unique(return_counts=True)
+            histograms[f"{name}.weight"] = {
+                str(int(q)): int(n) for q, n in zip(levels, counts, strict=True)
+            }
+    return histograms
 
 
 def zero_fractions(theta_q: dict[str, Tensor]) -> dict[str, float]:

@@ -54,17 +54,21 @@ def proximal(
     beta: float,
     s: int,
     steps: int,
+    on_sphere: bool = False,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Iterate z <- P_s(z - beta grad f(z)), ``steps`` times from z0.
+
+    With ``on_sphere`` z0 and the latent after every step are scaled to unit norm.
 
     Returns:
         The steps + 1 latents [B, k] and their losses f [B], z0's first.
     """
-    latents, losses = [z0], []
+    latents, losses = [unit_rows(z0) if on_sphere else z0], []
     for _ in range(steps):
         f, gradient = value_and_grad(G, A, latents[-1], y)
         losses.append(f)
-        latents.append(hard_threshold(latents[-1] - beta * gradient, s))
+        z = hard_threshold(latents[-1] - beta * gradient, s)
+        latents.append(unit_rows(z) if on_sphere else z)
     with torch.no_grad():
         losses.append(measurement_error(G, A, latents[-1], y))
     return latents, losses

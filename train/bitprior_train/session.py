@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from bitprior_runtime.errors import UnwritableOutputError, UsageError
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset, load_dataset
 from bitprior_train.lock import exclusive
+from bitprior_train.presets import RECIPES, SYSTEMS
 from bitprior_train.settings import (
     differences,
     parse_override,
@@ -30,7 +32,9 @@ class Request:
     Attributes:
         dataset: Name of the preset to start from.
         out: Folder of the run.
-        config: TOML file laid over the preset.
+        system: Named system laid over the preset; None: the preset's own, SDLSS.
+        recipe: Named recipe laid over that.
+        config: TOML file laid over that.
         options: Table laid over that: the command line's named options.
         overrides: ``section.key=value`` texts laid over that.
         init_from: Run to start from.
@@ -39,6 +43,8 @@ class Request:
 
     dataset: str
     out: Path
+    system: str | None = None
+    recipe: str | None = None
     config: Path | None = None
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
@@ -59,6 +65,12 @@ def train_run(request: Request) -> "TrainResult":
     check_folder(request)
     if request.init_from:
         check_start(request.init_from, config)
+    elif config.loss.distillation and not request.resume:
+        raise UsageError(
+            "a trained 32-bit run to follow, as loss.distillation is not 0",
+            "none",
+            "name it with --init-from, or set loss.distillation=0",
+        )
     images = config.data
     data = load_dataset(images.name, images.split_seed, images.validation, images.size)
     check_fits(config, data)
@@ -72,8 +84,13 @@ def train_run(request: Request) -> "TrainResult":
 
 
 def resolve_config(request: Request) -> TrainConfig:
-    """Return the run's configuration: preset, file, options, overrides; a resumed run's own."""
-    over = [read_table(request.config)] if request.config else []
+    """Return the run's configuration; a resumed run's own.
+
+    Laid over one another: preset, system, recipe, file, options, overrides.
+    """
+    over = [read_preset(request.system, SYSTEMS)] if request.system else []
+    over += [read_preset(request.recipe, RECIPES)] if request.recipe else []
+    over += [read_table(request.config)] if request.config else []
     over += [request.options, *(parse_override(text) for text in request.overrides)]
     preset = read_preset(request.dataset)
     if not request.resume:
@@ -90,6 +107,15 @@ def resolve_config(request: Request) -> TrainConfig:
             "resume without these options, or start a new run in another folder",
         )
     return before
+
+
+def announce(config: TrainConfig) -> None:
+    """Say what of a configuration has no effect, on stderr."""
+    if config.model.fixed_sensing:
+        print(
+            f"L_A is off: sensing {config.model.sensing!r} is a fixed matrix, not trained",
+            file=sys.stderr,
+        )
 
 
 def check_folder(request: Request) -> None:
@@ -116,10 +142,16 @@ def check_folder(request: Request) -> None:
 def check_start(run: Path, config: TrainConfig) -> None:
     """Refuse a run to start from whose networks have other shapes."""
     before = validate(read_table(run / "config.toml"))
-    names = ("latent", "hidden", "sensing_hidden", "measurements")
+    names = ("latent", "hidden", "sensing", "sensing_seed", "sensing_hidden", "measurements")
     changed = [n for n in names if getattr(before.model, n) != getattr(config.model, n)]
     alike = ("name", "size")
     changed += [f"data.{n}" for n in alike if getattr(before.data, n) != getattr(config.data, n)]
+    if config.loss.distillation and before.quantiser.bits != 32:
+        raise UsageError(
+            f"a 32-bit run {run} to follow, as loss.distillation is not 0",
+            f"{before.quantiser.bits} bits",
+            "choose another run, or set loss.distillation=0",
+        )
     if changed:
         raise UsageError(
             f"a run to start from with the same {', '.join(changed)}",
@@ -147,6 +179,8 @@ def run_session(request: Request, *, json_mode: bool) -> None:
     """Train and print the result."""
     from bitprior_runtime.cli.output import emit
 
+    if not request.resume:
+        announce(resolve_config(request))
     done = train_run(request)
     psnr = done.psnr[max(done.psnr)]
     memory = peak_memory_mib()

@@ -10,22 +10,26 @@ from pydantic import BaseModel, ValidationError
 
 from bitprior_runtime.errors import MissingFileError, UsageError
 from bitprior_train.config import TrainConfig
-from bitprior_train.presets import preset_names, preset_text
+from bitprior_train.presets import RECIPES, SYSTEMS, preset_names, preset_text
 
 Table = dict[str, Any]
 
 
-def read_preset(name: str) -> Table:
-    """Return the table of a preset.
+_KINDS = {"": "data set", SYSTEMS: "system", RECIPES: "preset"}
+
+
+def read_preset(name: str, kind: str = "") -> Table:
+    """Return the table of a data set, or of a system or recipe to lay over it.
 
     Raises:
         UsageError: No such preset.
     """
-    if name not in preset_names():
+    known = preset_names(kind)
+    if name not in known:
         raise UsageError(
-            f"a data set out of {', '.join(preset_names())}", repr(name), "choose one of them"
+            f"a {_KINDS[kind]} out of {', '.join(known)}", repr(name), "choose one of them"
         )
-    return tomllib.loads(preset_text(name))
+    return tomllib.loads(preset_text(name, kind))
 
 
 def read_table(path: Path) -> Table:

@@ -17,7 +17,7 @@ from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset
 from bitprior_train.finish import finish_run
 from bitprior_train.learner import Learner, learning_rate
-from bitprior_train.quantisers import zero_fractions
+from bitprior_train.quantisers import level_histograms, zero_fractions
 from bitprior_train.runlog import RunLog
 from bitprior_train.settings import to_toml
 from bitprior_train.validation import recovery_psnr
@@ -146,6 +146,7 @@ class Trainer:
         save_checkpoint(self._folder, tensors, self._meta)
 
     def _log_losses(self, log: RunLog, step: int, loss: Losses) -> None:
+        distillation = loss.distillation
         log.write(
             {
                 "kind": "train",
@@ -157,12 +158,21 @@ class Trainer:
                 "beta": self._learner.beta,
                 "lr": learning_rate(self._config.optimiser, step),
             }
+            | ({} if distillation is None else {"distillation": distillation.item()})
         )
 
     def _validate(self, log: RunLog, step: int) -> None:
         self._psnr = self._measure()
         zeros = zero_fractions(self._learner.theta_q())
-        log.write({"kind": "validation", "step": step, "psnr": self._psnr, "zeros": zeros})
+        log.write(
+            {
+                "kind": "validation",
+                "step": step,
+                "psnr": self._psnr,
+                "zeros": zeros,
+                "levels": level_histograms(self._learner.generator),
+            }
+        )
         text = ", ".join(f"{v:.2f} dB after {t}" for t, v in self._psnr.items())
         log.advance(step, f"validation PSNR {text} proximal steps")
 
@@ -181,4 +191,5 @@ class Trainer:
             beta=learner.beta,
             s=config.model.sparsity,
             steps=config.validation.steps,
+            on_sphere=config.system.projection == "unit-sphere",
         )

@@ -23,10 +23,11 @@ def recovery_psnr(
     beta: float,
     s: int,
     steps: Sequence[int],
+    on_sphere: bool = False,
 ) -> dict[int, float]:
     """Recover images x from A(x) and return the mean PSNR in dB after each number of steps."""
     with torch.no_grad():
         y = A(x)
-    latents, _ = proximal(G, A, y, z0, beta=beta, s=s, steps=max(steps))
+    latents, _ = proximal(G, A, y, z0, beta=beta, s=s, steps=max(steps), on_sphere=on_sphere)
     with torch.no_grad():
         return {t: float(psnr(x, G(latents[t])).mean()) for t in steps}

@@ -40,7 +40,8 @@ def build_artefacts(bundle: Bundle, target: Profile) -> dict[str, onnx.ModelProt
         target: The board.
 
     Raises:
-        UsageError: The solver projects latents, which recover.onnx does not; an op of the programs is newer than the opset the board's runtime takes.
+        UsageError: The solver projects latents, which recover.onnx does not; an op of the programs
+            is newer than the opset the board's runtime takes.
     """
     onnx_support = target.onnx
     form = Form(onnx_support.opset, onnx_support.ir_version, onnx_support.batch or None)

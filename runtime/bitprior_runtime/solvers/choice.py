@@ -40,7 +40,10 @@ class Solver:
 
 SOLVERS: Mapping[str, Solver] = {
     "proximal": Solver(
-        ProximalOptions, proximal, ("steps", "step_size", "sparsity", "projection"), lambda o, m, k: 16 * k
+        ProximalOptions,
+        proximal,
+        ("steps", "step_size", "sparsity", "projection"),
+        lambda o, m, k: 16 * k,
     ),
     "adam": Solver(AdamOptions, adam, ("sparsity",), lambda o, m, k: 16 * k),
     "lbfgs": Solver(LbfgsOptions, lbfgs, (), lambda o, m, k: 8 * k * min(o.history, o.steps)),
