@@ -123,3 +123,58 @@ def test_wrong_numbers_are_refused(text: str) -> None:
 def test_operators_that_do_not_fit_the_images_are_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         program(text)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "rademacher"])
+def test_phase_retrieval_keeps_sizes_and_loses_signs(kind: str) -> None:
+    x = images()
+    signed = sense(f"{kind}:m=20,seed=3", x)
+    assert (signed < 0).any()
+    found = sense(f"phase:m=20,kind={kind},loss=amplitude,seed=3", x)
+    np.testing.assert_allclose(found, np.abs(signed), rtol=1e-6)
+    found = sense(f"phase:m=20,kind={kind},loss=squared,seed=3", x)
+    np.testing.assert_allclose(found, signed**2, rtol=1e-6)
+
+
+def vjp(text: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    tape = NumpyProgram(program(text), np.float64)
+    values = tape.forward({"x": x})
+    found: NDArray[np.float64] = tape.backward(values, y)["x"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "text", ["gaussian:m=20", "rademacher:m=20", "mask:keep=0.3", "superres:factor=2", "identity"]
+)
+def test_linear_operators_have_the_adjoint_of_their_inner_products(text: str) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((2, *GEOMETRY))
+    forward = NumpyProgram(program(text), np.float64).forward({"x": x})["y"]
+    y = rng.standard_normal(forward.shape)
+    left, right = (forward * y).sum(), (x * vjp(text, x, y)).sum()
+    np.testing.assert_allclose(left, right, rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "rademacher"])
+@pytest.mark.parametrize("loss", ["amplitude", "squared"])
+def test_phase_retrieval_has_the_slope_of_finite_differences(kind: str, loss: str) -> None:
+    text = f"phase:m=20,kind={kind},loss={loss}"
+    rng = np.random.default_rng(2)
+    x, d = rng.standard_normal((2, 1, *GEOMETRY))
+    y = rng.standard_normal((1, 20))
+    run, h = NumpyProgram(program(text), np.float64), 1e-6
+
+    def value(image: NDArray[np.float64]) -> float:
+        return float((run.forward({"x": image})["y"] * y).sum())
+
+    numeric = (value(x + h * d) - value(x - h * d)) / (2 * h)
+    np.testing.assert_allclose((vjp(text, x, y) * d).sum(), numeric, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["phase:m=20", "phase:m=20,kind=mask,loss=squared", "phase:m=20,kind=gaussian,loss=huber"],
+)
+def test_phase_retrieval_needs_a_matrix_and_a_loss_that_exist(text: str) -> None:
+    with pytest.raises(UsageError, match="phase:m=250,kind=gaussian"):
+        parse_operator(text)

@@ -126,3 +126,21 @@ def test_damaged_samples_are_refused_at_any_length_and_bit(run: Path) -> None:
             read_run(run)
         except RunRecordError:
             continue
+
+
+def test_a_record_without_projection_and_kind_is_an_older_one(run: Path) -> None:
+    found = read_run(run)
+    assert (found.projection, found.measurement_kind) == ("none", None)
+
+
+def test_projection_and_kind_are_read(run: Path) -> None:
+    write_record(run, projection="unit-sphere", measurement_kind="gaussian")
+    found = read_run(run)
+    assert (found.projection, found.measurement_kind) == ("unit-sphere", "gaussian")
+
+
+@pytest.mark.parametrize("field", ["projection", "measurement_kind"])
+def test_a_projection_or_kind_that_is_no_such_thing_is_refused(run: Path, field: str) -> None:
+    write_record(run, **{field: 3})
+    with pytest.raises(RunRecordError, match=field):
+        read_run(run)

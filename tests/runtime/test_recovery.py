@@ -126,3 +126,21 @@ def test_a_warm_start_is_where_the_first_restart_begins():
         np.testing.assert_array_equal(drawn[1:], initial_latents(4, 3, 0, count, "normal")[1:])
         found = recover(engine, "proximal", solver(engine), y, 3, restarts)
         np.testing.assert_allclose(found.history[0], 3e-4, rtol=1e-3)
+
+
+def test_a_mirrored_restart_starts_at_both_signs():
+    restarts = Restarts(2, 0, "normal", mirrored=True)
+    z0 = restarts.draw(3, 4)
+    assert z0.shape == (4, 3, 4)
+    np.testing.assert_array_equal(z0[:2], Restarts(2, 0, "normal").draw(3, 4))
+    np.testing.assert_array_equal(z0[2:], -z0[:2])
+
+
+def test_of_mirrored_starts_the_lower_loss_wins():
+    engine = linear_engine(np.eye(4))
+    start = np.array([[1, 2, 3, 4]], np.float32)
+    one_step = solver(engine, 1)
+    plain = Restarts(1, 0, "normal", start)
+    found = recover(engine, "proximal", one_step, -start, 4, replace(plain, mirrored=True))
+    assert found.loss[0] == 0
+    assert recover(engine, "proximal", one_step, -start, 4, plain).loss[0] > 0

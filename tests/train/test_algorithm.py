@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bitprior_train.algorithm import Losses, gradients, losses
+from bitprior_train.algorithm import Losses, distilled, gradients, losses
 from bitprior_train.config import InnerConfig, LossConfig
 from bitprior_train.generators import MLPGenerator
 from bitprior_train.reference import unit_normal
@@ -38,9 +38,25 @@ class Setting:
     def phi(self) -> list[Tensor]:
         return list(self.sensing.parameters())
 
-    def losses(self, loss: LossConfig = LOSS, steps: int = 3, order: str = "second") -> Losses:
+    def losses(
+        self,
+        loss: LossConfig = LOSS,
+        steps: int = 3,
+        order: str = "second",
+        on_sphere: bool = False,
+    ) -> Losses:
         inner = InnerConfig.model_validate({"steps": steps, "order": order})
-        return losses(self.generator, self.sensing, self.x, self.z0, self.log_beta, 4, inner, loss)
+        return losses(
+            self.generator,
+            self.sensing,
+            self.x,
+            self.z0,
+            self.log_beta,
+            4,
+            inner,
+            loss,
+            on_sphere=on_sphere,
+        )
 
     def numeric(self, parameter: Tensor, value: Callable[[], Tensor]) -> Tensor:
         """Differentiate ``value`` by central differences in every entry of ``parameter``."""
@@ -69,6 +85,49 @@ def test_phi_follows_the_total_derivative_of_s_rec_alone() -> None:
     for parameter, gradient in zip(setting.phi, ours, strict=True):
         expected = setting.numeric(parameter, lambda: LOSS.s_rec * setting.losses().s_rec)
         torch.testing.assert_close(gradient, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_in_joint_training_on_the_sphere_all_follow_the_whole_loss() -> None:
+    setting = Setting()
+
+    def total() -> Tensor:
+        return setting.losses(on_sphere=True).total
+
+    found = gradients(setting.losses(on_sphere=True), setting.theta, setting.phi, LOSS, joint=True)
+    for parameters, ours in zip((setting.theta, setting.phi), found, strict=True):
+        for parameter, gradient in zip(parameters, ours, strict=True):
+            expected = setting.numeric(parameter, total)
+            torch.testing.assert_close(gradient, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_on_the_sphere_every_latent_that_the_generator_sees_has_length_one() -> None:
+    setting, seen = Setting(), []
+    plain = setting.generator.forward
+    setting.generator.forward = lambda z: (seen.append(z.detach().norm(dim=1)), plain(z))[1]  # type: ignore[method-assign, func-returns-value]
+    setting.z0 = 3 * setting.z0
+    setting.losses(on_sphere=True)
+    assert len(seen) == 4
+    for norms in seen:
+        torch.testing.assert_close(norms, torch.ones_like(norms))
+
+
+def test_without_phi_only_theta_has_gradients() -> None:
+    setting = Setting()
+    with_phi, _ = gradients(setting.losses(), setting.theta, setting.phi, LOSS)
+    ours, none = gradients(setting.losses(), setting.theta, [], LOSS)
+    assert none == ()
+    for a, b in zip(ours, with_phi, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_distillation_adds_the_distance_to_the_teachers_images() -> None:
+    setting, loss = Setting(), Setting().losses()
+    z = setting.z0
+    with_it = distilled(loss, setting.generator, lambda z: setting.generator(z) + 0.1, z, 0.5)
+    assert with_it.distillation is not None
+    # 12 pixels, off by 0.1 in [0, 1], which is 0.2 in [-1, 1].
+    assert with_it.distillation.item() == pytest.approx(12 * 0.2**2)
+    assert with_it.total.item() == pytest.approx(loss.total.item() + 0.5 * 12 * 0.2**2)
 
 
 def test_phi_does_not_hear_of_the_other_losses() -> None:

@@ -284,6 +284,7 @@ def test_norms_are_refined_only_when_asked() -> None:
     ("model", "geometry", "match"),
     [
         ({"generator": "dcgan"}, (1, 28, 28), "32 x 32"),
+        ({"generator": "dcgan"}, (1, 32, 64), "64 x 64"),
         ({"sensing": "conv"}, (1, 28, 28), "multiples of 8"),
         ({"sensing": "conv", "sensing_width": 0.001}, GEOMETRY, "sensing_width"),
     ],
@@ -300,3 +301,35 @@ def test_images_of_the_wrong_size_are_refused(
 def test_configurations_from_before_there_were_convolutions_are_perceptrons() -> None:
     config = validate({"data": {"name": "mnist"}, "model": {"hidden": [5], "latent": 100}})
     assert (config.model.generator, config.model.sensing) == ("mlp", "mlp")
+
+
+@pytest.mark.parametrize(
+    ("side", "weights", "others"), [(32, 1_068_032, 896), (64, 3_574_784, 1_920)]
+)
+def test_the_dcgan_of_full_width_has_the_size_of_the_literature(
+    side: int, weights: int, others: int
+) -> None:
+    with torch.device("meta"):
+        made = DCGANGenerator(100, 64, (3, side, side))
+    counts = {p.ndim: 0 for p in made.parameters()}
+    for parameter in made.parameters():
+        counts[parameter.ndim] += parameter.numel()
+    assert counts == {4: weights, 1: others}
+    assert made(torch.empty(2, 100, device="meta")).shape == (2, 3, side, side)
+
+
+def test_the_perceptron_has_the_size_of_the_literature() -> None:
+    with torch.device("meta"):
+        made = make_generator(ModelConfig(), (1, 28, 28))
+    assert sum(p.numel() for p in made.parameters() if p.ndim == 2) == 692_000
+    assert sum(p.numel() for p in made.parameters() if p.ndim == 1) == 1_784
+
+
+def test_a_dcgan_of_64_pixels_trains() -> None:
+    config = tiny(2)
+    learner = Learner(config, (3, 64, 64))
+    x = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    first = learner.theta_q()["layers.0.weight"].detach().clone()
+    loss = learner.step(x, latents(4, 6, 0, 0), 0)
+    assert torch.isfinite(loss.total)
+    assert not torch.equal(first, learner.theta_q()["layers.0.weight"])

@@ -11,13 +11,20 @@ from torch.func import functional_call
 
 from bitprior_train.config import QuantiserConfig
 from bitprior_train.generators import MLPGenerator
-from bitprior_train.quantisers import linear_factory, quantised_parameters, zero_fractions
+from bitprior_train.quantisers import (
+    level_histograms,
+    linear_factory,
+    quantised_parameters,
+    zero_fractions,
+)
 
 CONFIGS = [
     QuantiserConfig.model_validate({"bits": b, "grid": g, "scale": s, "granularity": granularity})
     for b, g, s, granularity in [
         *product((1,), ("binary",), ("mean-abs", "learned"), ("channel", "tensor")),
-        *product((2, 3, 4), ("wide", "narrow"), ("learned",), ("channel", "tensor")),
+        *product(
+            (2, 3, 4), ("wide", "narrow", "mid-rise"), ("learned", "max-abs"), ("channel", "tensor")
+        ),
     ]
 ]
 IDS = [f"{c.bits}-{c.grid}-{c.scale}-{c.granularity}" for c in CONFIGS]
@@ -39,6 +46,8 @@ def integers(made: QuantLinear) -> Tensor:
 @every_quantiser
 def test_every_grid_has_its_levels(config: QuantiserConfig) -> None:
     q = integers(layer(config))
+    if config.grid == "mid-rise":
+        q = 2 * q
     levels = q.round()
     torch.testing.assert_close(q, levels, rtol=0, atol=1e-5)
     half = 2 ** (config.bits - 1)
@@ -46,8 +55,13 @@ def test_every_grid_has_its_levels(config: QuantiserConfig) -> None:
         "binary": [-1, 1],
         "wide": list(range(-half, half)),
         "narrow": list(range(1 - half, half)),
+        "mid-rise": list(range(1 - 2 * half, 2 * half, 2)),
     }[config.grid]
-    assert levels.unique().to(torch.int64).tolist() == expected
+    found = levels.unique().to(torch.int64).tolist()
+    if config.scale == "max-abs":  # the ends of its grid need not be reached
+        assert set(found) <= set(expected)
+    else:
+        assert found == expected
 
 
 @every_quantiser
@@ -173,3 +187,34 @@ def test_zero_fractions_count_exact_zeros_of_weights_only() -> None:
 
 def test_a_float_layer_is_torchs_own() -> None:
     assert linear_factory(QuantiserConfig(bits=32)) is nn.Linear
+
+
+@pytest.mark.parametrize("granularity", ["channel", "tensor"])
+def test_max_abs_puts_the_largest_weight_at_the_end_of_the_grid(granularity: str) -> None:
+    made = layer(
+        QuantiserConfig.model_validate({"bits": 3, "scale": "max-abs", "granularity": granularity})
+    )
+    w = made.weight.detach().abs()
+    wanted = (w.amax(1) if granularity == "channel" else w.max().reshape(1)) / 4
+    torch.testing.assert_close(made.quant_weight().scale.detach().flatten(), wanted)
+    made.weight.data *= 2
+    torch.testing.assert_close(made.quant_weight().scale.detach().flatten(), 2 * wanted)
+
+
+def test_the_mid_rise_grid_is_odd() -> None:
+    made = layer(QuantiserConfig(bits=2, grid="mid-rise"))
+    value = made.quant_weight().value.detach()
+    made.weight.data.neg_()
+    torch.testing.assert_close(made.quant_weight().value.detach(), -value)
+    assert (value != 0).all()
+
+
+@every_quantiser
+def test_histograms_count_every_weight_on_its_level(config: QuantiserConfig) -> None:
+    made = layer(config)
+    (histogram,) = level_histograms(nn.Sequential(made)).values()
+    levels = integers(made) * (2 if config.grid == "mid-rise" else 1)
+    assert sum(histogram.values()) == made.weight.numel()
+    assert histogram == {
+        str(int(q)): int((levels.round() == q).sum()) for q in levels.round().unique()
+    }

@@ -32,6 +32,9 @@ def run(
     ] = AUTO,
     threads: Annotated[int | None, typer.Option(help="Threads of the engine.", min=1)] = None,
     restarts: Annotated[int, typer.Option(help="Starts per measurement; lowest loss wins.")] = 1,
+    mirrored: Annotated[
+        bool, typer.Option("--mirrored", help="Start from -z0 too, for phase retrieval.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the start latents.")] = 0,
     latent: Annotated[
         Path | None, typer.Option(help="A .npy file of latents [B,k] the first start begins at.")
@@ -63,7 +66,7 @@ def run(
     y = read_array(measurements, "measurements [B,m]")
     start = None if latent is None else read_array(latent, "latents [B,k]")
     if engine == AUTO:
-        choice = model.choose(len(y) * max(restarts, 1), kernel, threads)
+        choice = model.choose(len(y) * max(restarts, 1) * (2 if mirrored else 1), kernel, threads)
         print(f"Engine {choice.name}: {choice.reason}", file=sys.stderr)
         engine, kernel = choice.engine.name, choice.engine.kernel
     with progress_bar("Recovering") as progress:
@@ -74,6 +77,7 @@ def run(
             kernel=kernel,
             threads=threads,
             restarts=restarts,
+            mirrored=mirrored,
             seed=seed,
             latent=start,
             steps=steps,
