@@ -101,7 +101,7 @@ def test_an_unknown_key_is_refused_with_the_known_ones() -> None:
 
 
 def test_an_unknown_section_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"\(data, model, .*'optimizer'"):
+    with pytest.raises(UsageError, match=r"\(data, system, model, .*'optimizer'"):
         digits("optimizer.lr=0.1")
 
 

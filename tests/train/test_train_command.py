@@ -16,6 +16,7 @@ from bitprior_runtime.errors import (
     UsageError,
 )
 from bitprior_train.commands import register
+from bitprior_train.session import Request, announce, resolve_config
 
 TINY = [
     f"--set={o}"
@@ -158,3 +159,28 @@ def test_importing_the_verb_loads_no_torch() -> None:
         "sys.exit(any(m in sys.modules for m in ('torch', 'brevitas', 'pydantic', 'sklearn')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_system_and_recipe_are_options(tmp_path: Path) -> None:
+    train(tmp_path / "paper", "--system", "sdlss", "--preset", "paper", "--steps", "2")
+    record = json.loads((tmp_path / "paper" / "run.json").read_text())
+    assert (record["system"], record["scale"]) == ("sdlss", "max-abs")
+
+
+def test_a_fixed_matrix_is_said_to_switch_s_rec_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = Request("digits", tmp_path, overrides=("model.sensing=gaussian",))
+    announce(resolve_config(request))
+    assert "L_A is off" in capsys.readouterr().err
+    announce(resolve_config(Request("digits", tmp_path)))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_start_with_another_matrix_is_refused(tmp_path: Path) -> None:
+    train(tmp_path / "start", "--set", "model.sensing=gaussian", bits="32")
+    with pytest.raises(UsageError, match="sensing_seed"):
+        train(
+            tmp_path / "run", "--set", "model.sensing=gaussian", "--set", "model.sensing_seed=1",
+            "--init-from", str(tmp_path / "start"),
+        )  # fmt: skip
