@@ -35,7 +35,8 @@ def export(
         str | None,
         typer.Option(
             help="ONNX file of a sensing network, or an operator: gaussian:m=250,seed=0, "
-            "rademacher:m=250, mask:keep=0.1, superres:factor=4, identity."
+            "rademacher:m=250, phase:m=250,kind=gaussian,loss=amplitude, mask:keep=0.1, "
+            "superres:factor=4, identity."
         ),
     ] = None,
     value_range: Annotated[

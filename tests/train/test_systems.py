@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bitprior_export.exporter import export_run
+from bitprior_export.exporter import ExportOptions, export_run
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.model import Model, load
 from bitprior_runtime.solvers import initial_latents
@@ -40,8 +40,9 @@ def run(out: Path, *overrides: str, **choices: Any) -> dict[str, Any]:
     return record
 
 
-def exported(folder: Path) -> Model:
-    export_run(folder, folder / "x.bitprior")
+def exported(folder: Path, *, onnx: bool = False) -> Model:
+    options = ExportOptions(onnx_dir=folder / "onnx" if onnx else None)
+    export_run(folder, folder / "x.bitprior", options)
     return load(folder / "x.bitprior")
 
 
@@ -89,7 +90,7 @@ def test_dcs_has_no_sparsity(tmp_path: Path) -> None:
 def test_a_dcs_bundle_recovers_on_the_unit_sphere_as_torch_does(tmp_path: Path) -> None:
     record = run(tmp_path, system="dcs")
     assert record["system"] == "dcs"
-    model = exported(tmp_path)
+    model = exported(tmp_path, onnx=True)  # recover.onnx is checked against the float engine
     assert model.bundle.manifest.training["system"] == "dcs"
     solver = model.bundle.manifest.solver
     assert solver.projection == "unit-sphere"

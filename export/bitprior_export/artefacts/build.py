@@ -27,7 +27,12 @@ BUILDERS: Mapping[str, Build] = {
         bundle.generator, bundle.sensing, said, form
     ),
     "recover": lambda bundle, said, form: build_recover(
-        bundle.generator, bundle.sensing, bundle.manifest.solver.sparsity, said, form
+        bundle.generator,
+        bundle.sensing,
+        bundle.manifest.solver.sparsity,
+        said,
+        form,
+        projection=bundle.manifest.solver.projection,
     ),
 }
 
@@ -40,8 +45,7 @@ def build_artefacts(bundle: Bundle, target: Profile) -> dict[str, onnx.ModelProt
         target: The board.
 
     Raises:
-        UsageError: The solver projects latents, which recover.onnx does not; an op of the programs
-            is newer than the opset the board's runtime takes.
+        UsageError: An op of the programs is newer than the opset the board's runtime takes.
     """
     onnx_support = target.onnx
     form = Form(onnx_support.opset, onnx_support.ir_version, onnx_support.batch or None)
@@ -50,13 +54,6 @@ def build_artefacts(bundle: Bundle, target: Profile) -> dict[str, onnx.ModelProt
 
 def _build(kind: str, bundle: Bundle, target: Profile, form: Form) -> onnx.ModelProto:
     half = kind in target.onnx.half
-    projection = bundle.manifest.solver.projection
-    if kind == "recover" and projection != "none":
-        raise UsageError(
-            "a recovery without projection for recover.onnx",
-            f"solver.projection {projection!r}",
-            "export without ONNX files, and recover with the float engine",
-        )
     try:
         model = BUILDERS[kind](bundle, describe(bundle, kind, target, half), form)
         return to_half(model) if half else model

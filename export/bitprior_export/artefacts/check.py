@@ -27,6 +27,7 @@ from bitprior_runtime.onnx_check import replay_onnx
 from bitprior_runtime.onnx_graph import OnnxGraph, scalars
 from bitprior_runtime.program import Program
 from bitprior_runtime.solvers import hard_threshold
+from bitprior_runtime.solvers.latents import unit_sphere
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ def _check_step(bundle: Bundle, model: onnx.ModelProto) -> NodeReport:
     (z,) = bundle.generator.inputs
     step = np.float32(solver.step_size) * values[cotangent_name("generator", z)]
     moved = hard_threshold(values["step/moved"], solver.sparsity)
+    if solver.projection == "unit-sphere":
+        moved = unit_sphere(moved)
     check = NodeCheck(file, bundle.generator, values, STEP_INPUTS[2])
     z_and_step = [golden.latents, step]
     check.compare("the step z - beta grad", values["step/moved"], golden.latents - step, z_and_step)

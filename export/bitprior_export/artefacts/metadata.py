@@ -58,6 +58,7 @@ def describe(bundle: Bundle, kind: str, target: Profile, half: bool) -> dict[str
         "steps": str(solver.steps),
         "sparsity": "none" if solver.sparsity is None else str(solver.sparsity),
         "initial_latent": solver.initial_latent,
+        "projection": solver.projection,
         "precision": "float16" if half else "float32",
         "target": target.name,
         "licence": manifest.licence,

@@ -10,8 +10,10 @@ from onnx import TensorProto, ValueInfoProto, helper
 from bitprior_export.graphs.builder import GraphBuilder
 from bitprior_export.graphs.form import PORTABLE, Form
 from bitprior_export.graphs.objective import emit_gradient, emit_objective
+from bitprior_runtime.bundle.manifest import Projection
 from bitprior_runtime.program import Program, Shape
 from bitprior_runtime.shapes import infer_shapes
+from bitprior_runtime.solvers.latents import SMALLEST_NORM
 
 SCALARS = {
     "beta": TensorProto.FLOAT,
@@ -26,6 +28,8 @@ def build_recover(
     sparsity: int | None,
     metadata: Mapping[str, str],
     form: Form = PORTABLE,
+    *,
+    projection: Projection = "none",
 ) -> onnx.ModelProto:
     """Return (y, z0, beta, max_steps, tolerance) -> (image, z, loss, history).
 
@@ -40,12 +44,15 @@ def build_recover(
         sparsity: s of P_s; None for dense latents.
         metadata: What the file says about itself.
         form: Versions and batch.
+        projection: What z0 and the latent after P_s are scaled to.
     """
     builder = GraphBuilder("recover", form)
     y, z0 = builder.fresh("y"), builder.fresh("z0")
     scalars = {name: builder.fresh(name) for name in SCALARS}
     (k,) = generator.inputs.values()
-    step = _emit_step(builder, generator, sensing, sparsity, k)
+    on_sphere = projection == "unit-sphere"
+    step = _emit_step(builder, generator, sensing, sparsity, k, on_sphere=on_sphere)
+    start = _unit_sphere(builder, z0) if on_sphere else z0
     rows = _first(builder, builder.add("Shape", [z0]))
     going = builder.constant(_true(), "going")
     no_loss = builder.add("ConstantOfShape", [rows], "no_loss")
@@ -57,7 +64,7 @@ def build_recover(
     )
     stems = ("last_z", "last_loss", "last_stopped", "losses")
     z, _, _, losses = builder.add_many(
-        "Loop", [scalars["max_steps"], going, z0, no_loss, none_stopped], stems, body=step
+        "Loop", [scalars["max_steps"], going, start, no_loss, none_stopped], stems, body=step
     )
     end = emit_objective(builder, generator, sensing, z, y)
     last = builder.add("Unsqueeze", [end.loss, builder.integers([0], "axis")])
@@ -76,7 +83,13 @@ def build_recover(
 
 
 def _emit_step(
-    outer: GraphBuilder, generator: Program, sensing: Program, sparsity: int | None, k: Shape
+    outer: GraphBuilder,
+    generator: Program,
+    sensing: Program,
+    sparsity: int | None,
+    k: Shape,
+    *,
+    on_sphere: bool,
 ) -> onnx.GraphProto:
     """Return one turn of the loop: (t, going, z, f before, stopped) -> the same, one step on."""
     body = outer.body("step")
@@ -88,6 +101,8 @@ def _emit_step(
     settled = body.add("Or", [stopped, _settled(body, t, before, objective.loss)], "step/settled")
     move = body.add("Sub", [z, body.add("Mul", ["beta", gradient])], "step/moved")
     kept = _hard_threshold(body, move, sparsity, k)
+    if on_sphere:
+        kept = _unit_sphere(body, kept)
     column = body.add("Unsqueeze", [settled, body.integers([1], "axis")])
     after = body.add("Where", [column, z, kept], "step/next_z")
     outputs = [
@@ -125,6 +140,15 @@ def _hard_threshold(body: GraphBuilder, z: str, sparsity: int | None, k: Shape) 
     values = body.add("GatherElements", [z, largest], axis=-1)
     zeros = body.add("ConstantOfShape", [body.add("Shape", [z])])
     return body.add("ScatterElements", [zeros, largest, values], "step/kept", axis=-1)
+
+
+def _unit_sphere(builder: GraphBuilder, z: str) -> str:
+    """Scale every row to unit norm, as ``unit_sphere`` does; a row of zeros stays."""
+    square = builder.add("Mul", [z, z])
+    axis = builder.integers([1], "axis")
+    norm = builder.add("Sqrt", [builder.add("ReduceSum", [square, axis], keepdims=1)])
+    least = builder.scalar(SMALLEST_NORM, "smallest_norm")
+    return builder.add("Div", [z, builder.add("Max", [norm, least])])
 
 
 def _some_go_on(body: GraphBuilder, stopped: str) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero"]
 Projection: TypeAlias = Literal["none", "unit-sphere"]
 
-_SMALLEST_NORM = 1e-12  # a latent of all zeros has no direction, and stays
+SMALLEST_NORM = 1e-12  # a latent of all zeros has no direction, and stays
 
 
 def initial_latents(
@@ -62,5 +62,5 @@ def hard_threshold(z: NDArray[Any], s: int | None) -> NDArray[Any]:
 def unit_sphere(z: NDArray[Any]) -> NDArray[Any]:
     """Scale every row of z [B,k] to unit L2 norm; a row of zeros stays as it is."""
     norm = np.linalg.norm(z, axis=-1, keepdims=True)
-    projected: NDArray[Any] = z / np.maximum(norm, z.dtype.type(_SMALLEST_NORM))
+    projected: NDArray[Any] = z / np.maximum(norm, z.dtype.type(SMALLEST_NORM))
     return projected

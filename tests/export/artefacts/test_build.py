@@ -133,15 +133,3 @@ def test_float16_files_are_half_as_large_where_weights_are_floats():
         for name in ("pc", "jetson-orin-nano")
     )
     assert half < 0.6 * full
-
-
-def test_a_recovery_with_a_projection_is_refused_and_the_other_files_are_not():
-    bundle = tiny_bundle()
-    solver = replace(bundle.manifest.solver, projection="unit-sphere")
-    on_sphere = replace(bundle, manifest=replace(bundle.manifest, solver=solver))
-    target = load_profile("pc")
-    with pytest.raises(UsageError, match="projection 'unit-sphere'"):
-        build_artefacts(on_sphere, target)
-    others = tuple(kind for kind in target.onnx.files if kind != "recover")
-    some = replace(target, onnx=replace(target.onnx, files=others))
-    assert tuple(build_artefacts(on_sphere, some)) == others

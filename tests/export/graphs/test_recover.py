@@ -140,3 +140,20 @@ def test_weights_are_stored_once_and_outside_the_loop(bits):
             for graph in (model.graph, gradient.graph)
         ]
         assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("sparsity", [2, None])
+def test_the_graph_projects_to_the_unit_sphere_as_the_solver_does(sparsity):
+    bundle = tiny_bundle(bits=4)
+    y, z0 = normal(5, 3), normal(5, 4)
+    model = build_recover(
+        bundle.generator, bundle.sensing, sparsity, {}, Form(), projection="unit-sphere"
+    )
+    inputs = {"y": y, "z0": z0, **scalars(BETA, 25)}
+    found = OnnxGraph(model.SerializeToString()).run(inputs)
+    engine = FloatEngine(bundle.generator, bundle.sensing)
+    options = ProximalOptions(25, BETA, sparsity, projection="unit-sphere")
+    expected = proximal(engine, y, z0, options)
+    np.testing.assert_allclose(np.linalg.norm(found["z"], axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(found["z"], expected.latent, atol=1e-4)
+    np.testing.assert_allclose(found["history"], expected.history, rtol=1e-4, atol=1e-6)
