@@ -41,7 +41,7 @@ def source_of_run(run: TrainingRun, sensing_bits: int | None = None) -> Source:
     _check_record(run, generator, sensing)
     convolutional = any(node.op == "Conv" for node in sensing.program.nodes)
     return Source(
-        name=f"{run.dataset}-{run.bits}bit",
+        name=_name(run),
         generator=generator,
         sensing=sensing,
         measurement=run.measurement_kind or ("cnn" if convolutional else "mlp"),
@@ -52,6 +52,12 @@ def source_of_run(run: TrainingRun, sensing_bits: int | None = None) -> Source:
         licence=run.licence,
         training={**_training(run), "sensing_bits_after_training": sensing_bits},
     )
+
+
+def _name(run: TrainingRun) -> str:
+    system = run.record.get("system", "sdlss")
+    stem = run.dataset if system == "sdlss" else f"{run.dataset}-{system}"
+    return f"{stem}-{run.bits}bit"
 
 
 def _check_record(run: TrainingRun, generator: Translation, sensing: Translation) -> None:

@@ -65,7 +65,9 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
     sparsity = "dense" if solver.sparsity is None else f"s = {solver.sparsity}"
     training = manifest.training
     source = ", ".join(
-        f"{key} {training[key]}" for key in ("dataset", "seed", "steps") if key in training
+        f"{key} {training[key]}"
+        for key in ("dataset", "system", "seed", "steps")
+        if key in training
     )
     head = f"{manifest.name}: {manifest.bits}-bit prior, format {manifest.format}"
     maker = f"{file_bytes:,} bytes, made by bitprior {manifest.producer.bitprior}"

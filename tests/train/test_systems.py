@@ -92,6 +92,8 @@ def test_a_dcs_bundle_recovers_on_the_unit_sphere_as_torch_does(tmp_path: Path) 
     assert record["system"] == "dcs"
     model = exported(tmp_path, onnx=True)  # recover.onnx is checked against the float engine
     assert model.bundle.manifest.training["system"] == "dcs"
+    assert model.bundle.manifest.name == "digits-dcs-32bit"
+    assert "projected to the unit-sphere" in model.describe()
     solver = model.bundle.manifest.solver
     assert solver.projection == "unit-sphere"
     images = model.bundle.golden.images[:2]
