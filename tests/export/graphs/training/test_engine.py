@@ -8,11 +8,8 @@ from bitprior_runtime.errors import MissingExtraError, MissingFileError
 from builders.bundles import tiny_bundle
 from builders.conformance import assert_conforms, system
 
-needs_package = pytest.mark.skipif(
-    not is_available(), reason=f"needs {PACKAGE}: make test-training"
-)
-    not is_available(), reason=f"needs {PACKAGE}: make test-training"
-)
+MISSING = f"needs {PACKAGE}: make test-training"
+needs_package = pytest.mark.skipif(not is_available(), reason=MISSING)
 
 
 @pytest.mark.training
