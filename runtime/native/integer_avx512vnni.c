@@ -126,16 +126,18 @@ INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, con
     const int tiles = 8 / bits;
     const uint8_t *word = bp_strip(p->w, strip);
     const int64_t step = bp_word_step(p->w, strip);
-    __m512i inputs[4][2];
+    const int64_t apart = (int64_t)p->w->words * GROUP_STRIPS * WORD_BYTES; /* of two groups */
+    __m512i inputs[8][2];
     UNROLL for (int s = 0; s < strips; s++) {
         UNROLL for (int r = 0; r < rows; r++) {
             inputs[s][r] = expanded[(strip + s) * rows + r];
         }
     }
     for (int32_t k = 0; k < p->w->words; k++, word += step) {
-        __m512i words[4];
+        __m512i words[8];
         UNROLL for (int s = 0; s < strips; s++) {
-            words[s] = turn(_mm512_load_si512(word + s * WORD_BYTES));
+            const int64_t at = s / GROUP_STRIPS * apart + s % GROUP_STRIPS * WORD_BYTES;
+            words[s] = turn(_mm512_load_si512(word + at));
         }
         UNROLL for (int t = 0; t < tiles; t++) {
             __m512i *sum = sums + ((size_t)k * (size_t)tiles + (size_t)t) * (size_t)rows;
@@ -177,14 +179,22 @@ INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const 
     __m512i *sums = expanded + (size_t)p->w->strips * (size_t)rows;
     expand(p, row, rows, expanded);
     int32_t strip = 0;
-    if (p->w->strips >= 4) {
+    if (p->w->strips >= 8) {
+        stream_block(p, strip, bits, 8, rows, 1, expanded, sums);
+        strip = 8;
+    } else if (p->w->strips >= 4) {
         stream_block(p, strip, bits, 4, rows, 1, expanded, sums);
-        for (strip = 4; strip + 4 <= p->w->strips; strip += 4) {
-            stream_block(p, strip, bits, 4, rows, 0, expanded, sums);
-        }
+        strip = 4;
     } else {
         const int32_t tiles = bp_padded_ins(p->w) / TILE_INS;
         memset(sums, 0, (size_t)tiles * (size_t)rows * WORD_BYTES);
+    }
+    for (; strip + 8 <= p->w->strips; strip += 8) {
+        stream_block(p, strip, bits, 8, rows, 0, expanded, sums);
+    }
+    if (strip + 4 <= p->w->strips) {
+        stream_block(p, strip, bits, 4, rows, 0, expanded, sums);
+        strip += 4;
     }
     if (strip + 2 <= p->w->strips) {
         stream_block(p, strip, bits, 2, rows, 0, expanded, sums);
