@@ -311,7 +311,7 @@ INLINE void transposed_bits(const bp_product *p, const int bits) {
 FOR_EACH_WIDTH(forward)
 FOR_EACH_WIDTH(transposed)
 
-/* --- requantising: compilers do not vectorise shifts that differ by element -------------------- */
+/* --- passes that compilers do not vectorise well: shifts that differ by element, pairs --------- */
 
 static inline __m512i load_half(__mmask8 kept, const int32_t *at)
 {
@@ -340,10 +340,33 @@ static void requantise(const bp_requantiser *q, const int32_t *v, int64_t n, int
     }
 }
 
+/* Both ends of a segment are gathered at once, as one 64-bit lane. */
+static void look_up(const int32_t *table, const int32_t *q, int64_t n, int32_t *out)
+{
+    enum { BITS = 16 - BP_TABLE_BITS, SPAN = 1 << BITS };
+    for (int64_t i = 0; i < n; i += 8) {
+        const __mmask8 kept = (__mmask8)(n - i >= 8 ? 0xff : (1 << (n - i)) - 1);
+        const __m256i from = _mm256_add_epi32(_mm256_maskz_loadu_epi32(kept, q + i),
+                                              _mm256_set1_epi32(32768));
+        const __m512i ends = _mm512_mask_i32gather_epi64(
+            _mm512_setzero_si512(), kept, _mm256_srli_epi32(from, BITS), table, 4);
+        const __m512i fraction =
+            _mm512_cvtepi32_epi64(_mm256_and_si256(from, _mm256_set1_epi32(SPAN - 1)));
+        const __m512i rest = _mm512_sub_epi64(_mm512_set1_epi64(SPAN), fraction);
+        const __m512i left = _mm512_mul_epi32(ends, rest);
+        const __m512i right = _mm512_mul_epi32(_mm512_srli_epi64(ends, 32), fraction);
+        const __m512i total = _mm512_add_epi64(_mm512_add_epi64(left, right),
+                                               _mm512_set1_epi64(SPAN / 2));
+        const __m512i value = _mm512_srai_epi64(total, BITS);
+        _mm256_mask_storeu_epi32(out + i, kept, _mm512_cvtepi64_epi32(value));
+    }
+}
+
 void bp_integer_use_avx512vnni(bp_integer_kernels *table)
 {
     use_rows(table);
     table->forward = forward;
     table->transposed = transposed;
     table->requantise = requantise;
+    table->look_up = look_up;
 }
