@@ -98,9 +98,10 @@ CHAINS = {
     "a node nobody needs": chain(
         Node("Tanh", ("in",), "unread"), Node("Sigmoid", ("in",), "a"), W=SQUARE
     ),
-    "one weight for two layers": chain(
+    "one weight for three layers": chain(
         Node("Gemm", ("in", "W"), "a"),
         Node("Gemm", ("a", "W"), "b", {"alpha": 0.5, "transB": 1}),
+        Node("MatMul", ("b", "W"), "c"),
         W=SQUARE,
     ),
 }
