@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.bundle import GoldenCases
 from bitprior_runtime.bundle.manifest import Calibration
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.integer.adjoint import Adjoint
 from bitprior_runtime.integer.compile import compile_plan
+from bitprior_runtime.integer.correction import correction_of
 from bitprior_runtime.integer.forward import Activations, Forward, dequantise, quantise
 from bitprior_runtime.integer.normalise import Cotangent
 from bitprior_runtime.integer.plan import IntegerPlan
@@ -30,6 +32,8 @@ class IntegerEngine:
         calibration: Ranges of the activations, from the bundle. Without them the engine refuses:
             ranges measured here in floating point would differ from machine to machine.
         activation_bits: 8 or 16; None: what the calibration was made for.
+        golden: Golden cases of the bundle, by which the sensing network's measurements are
+            corrected for what rounding its weights adds to all of them; None: no correction.
 
     Raises:
         UsageError: No calibration, or other bits.
@@ -45,6 +49,7 @@ class IntegerEngine:
         sensing: Program,
         calibration: Calibration | None,
         activation_bits: int | None = None,
+        golden: GoldenCases | None = None,
     ) -> None:
         if calibration is None:
             raise UsageError(
@@ -53,7 +58,7 @@ class IntegerEngine:
                 "export the run again with this version of bitprior, or use the float engine",
             )
         bits = calibration.activation_bits if activation_bits is None else activation_bits
-        self.plan: IntegerPlan = compile_plan(generator, sensing, calibration.absmax, bits)
+        self.plan = _plan(generator, sensing, calibration, bits, golden)
         self._generator = Forward(self.plan.generator)
         self._sensing = Forward(self.plan.sensing)
 
@@ -99,3 +104,17 @@ class IntegerEngine:
         squares = (residual * residual).sum(axis=1).astype(np.float64)
         loss: NDArray[np.float32] = (squares * (step * step)).astype(np.float32)
         return loss
+
+
+def _plan(
+    generator: Program,
+    sensing: Program,
+    calibration: Calibration,
+    bits: int,
+    golden: GoldenCases | None,
+) -> IntegerPlan:
+    plan = compile_plan(generator, sensing, calibration.absmax, bits)
+    if golden is None:
+        return plan
+    correction = correction_of(plan.sensing, golden.images, golden.sensed)
+    return compile_plan(generator, sensing, calibration.absmax, bits, correction)

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from bitprior_runtime.bundle.manifest import ProgramName
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.integer.assemble import assemble
+from bitprior_runtime.integer.correction import shifted
 from bitprior_runtime.integer.limits import lowered_limits, silence_negligible
 from bitprior_runtime.integer.lowering import fuse, lower
 from bitprior_runtime.integer.plan import IntegerPlan
-from bitprior_runtime.integer.real import RealProgram, leader_of
+from bitprior_runtime.integer.real import Floats, RealProgram, leader_of
 from bitprior_runtime.integer.steps import WIDE_BITS, Range, absmax_of, ranges_of
 from bitprior_runtime.program import Program
 
@@ -31,6 +32,7 @@ def compile_plan(
     sensing: Program,
     absmax: Mapping[ProgramName, Mapping[str, float]],
     activation_bits: int,
+    correction: Floats | None = None,
 ) -> IntegerPlan:
     """Compile a prior.
 
@@ -38,7 +40,8 @@ def compile_plan(
         generator: Program z -> x.
         sensing: Program x -> y.
         absmax: Calibrated ranges of activations by program and name.
-        activation_bits: 8 or 16.
+        activation_bits: 8 or 16: of the generator's activations, and of cotangents.
+        correction: Added to y, [m], if a Gemm or MatMul gives y; see :mod:`.correction`.
 
     Raises:
         UsageError: Other bits, or a range that is missing.
@@ -48,6 +51,8 @@ def compile_plan(
         raise UsageError("8 or 16 activation bits", f"{activation_bits}", "choose one of them")
     weight_bits = WEIGHT_BITS[activation_bits]
     drawing, measuring = (fuse(lower(program, weight_bits)) for program in (generator, sensing))
+    if correction is not None:
+        measuring = shifted(measuring, correction)
     drawing, measuring, ranges = _ranged(drawing, measuring, absmax, activation_bits)
     (step, size) = _measurements(measuring, ranges[1])
     if size > MAX_MEASUREMENTS:
@@ -69,7 +74,11 @@ def _ranged(
     absmax: Mapping[ProgramName, Mapping[str, float]],
     bits: int,
 ) -> tuple[RealProgram, RealProgram, list[dict[str, Range]]]:
-    """Choose ranges for both programs, with one for the images that passes between them."""
+    """Choose ranges for both programs, with one for the images that passes between them.
+
+    The sensing network always has wide activations: what it rounds, the real sensor does not, so
+    that no latent can make up for it.
+    """
     programs = [generator, sensing]
     ends = [generator.target, sensing.source]
     known = [absmax["generator"], absmax["sensing"]]
@@ -77,8 +86,8 @@ def _ranged(
     image = Range(max(1.0, *largest), (1 << (WIDE_BITS - 1)) - 1)
     while True:
         wanted = [
-            ranges_of(program, ranges, bits, image)
-            for program, ranges in zip(programs, known, strict=True)
+            ranges_of(program, ranges, its_bits, image)
+            for program, ranges, its_bits in zip(programs, known, (bits, WIDE_BITS), strict=True)
         ]
         programs = [silence_negligible(*pair) for pair in zip(programs, wanted, strict=True)]
         found = [lowered_limits(*pair) for pair in zip(programs, wanted, strict=True)]

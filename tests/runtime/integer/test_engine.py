@@ -228,7 +228,7 @@ def _recovered(activation_bits):
 @pytest.mark.parametrize(
     ("activation_bits", "digest"),
     [
-        (8, "81dec4a13179a0312b78759e908bec7adc5b8b333750e5b42414d6cbf0075a3b"),
+        (8, "ec48fa03a510d4ec123cc91917582a8371cf5bdb78046cad9e729edded53a4ed"),
         (16, "2145b7c576efedbdc1efc1c42a5053ac79f3cce029b16dd59d163cd38ddf004d"),
     ],
 )
