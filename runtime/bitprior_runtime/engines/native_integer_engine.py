@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.bundle import GoldenCases
 from bitprior_runtime.bundle.manifest import Calibration
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.errors import UsageError
@@ -26,6 +27,7 @@ class NativeIntegerEngine:
         sensing: Program x -> y.
         calibration: As for :class:`IntegerEngine`.
         activation_bits: As for :class:`IntegerEngine`.
+        golden: As for :class:`IntegerEngine`.
         instructions: ``scalar``, ``avx2``, ``avx512vnni``, ``neon`` or ``sdot``; None: as
             BITPRIOR_KERNEL says, or the widest this CPU can run.
         threads: Threads that share a batch; None: as BITPRIOR_THREADS says, or 1.
@@ -51,10 +53,12 @@ class NativeIntegerEngine:
         sensing: Program,
         calibration: Calibration | None,
         activation_bits: int | None = None,
+        golden: GoldenCases | None = None,
         instructions: str | None = None,
         threads: int | None = None,
     ) -> None:
-        self.plan = IntegerEngine(generator, sensing, calibration, activation_bits).plan
+        numpys = IntegerEngine(generator, sensing, calibration, activation_bits, golden)
+        self.plan = numpys.plan
         self._kernels = IntegerKernels(self.plan, instructions, threads)
         self.instructions, self.threads = self._kernels.instructions, self._kernels.threads
         self.weight_bytes = self._kernels.weight_bytes
