@@ -7,7 +7,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-INLINE __m512i broadcast4(const int8_t *bytes) {
+INLINE __m512i broadcast4(const int8_t *bytes)
+{
     int32_t value;
     memcpy(&value, bytes, sizeof value);
     return _mm512_set1_epi32(value);
@@ -15,7 +16,8 @@ INLINE __m512i broadcast4(const int8_t *bytes) {
 
 /* The codes of tile number `tile` times 2^(tile % phases * bits), as unsigned bytes. With one phase
  * a tile is shifted down; with more, masking alone will do and the sum is shifted at its end. */
-INLINE __m512i tile_of(__m512i word, const int bits, const int tile, const int phases) {
+INLINE __m512i tile_of(__m512i word, const int bits, const int tile, const int phases)
+{
     if (bits == 8) {
         return word;
     }
@@ -26,7 +28,8 @@ INLINE __m512i tile_of(__m512i word, const int bits, const int tile, const int p
 }
 
 /* Four outputs x four inputs of each 128-bit lane, turned around. */
-INLINE __m512i turn(__m512i tile) {
+INLINE __m512i turn(__m512i tile)
+{
     const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     return _mm512_shuffle_epi8(tile, _mm512_broadcast_i32x4(order));
 }
@@ -34,7 +37,8 @@ INLINE __m512i turn(__m512i tile) {
 /* --- forward: `strips` strips x `rows` rows of sums stay in registers ------------------------ */
 
 INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const int bits,
-                          const int strips, const int rows) {
+                          const int strips, const int rows)
+{
     const int tiles = 8 / bits;
     const int most = rows == 1 ? 4 : rows == 2 ? 2 : 1; /* sums that fit the registers */
     const int phases = tiles < most ? tiles : most;
@@ -75,7 +79,8 @@ INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const
     }
 }
 
-INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
+INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const int rows)
+{
     int32_t strip = 0;
     for (; strip + 4 <= p->w->strips; strip += 4) {
         forward_block(p, strip, row, bits, 4, rows);
@@ -89,7 +94,8 @@ INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const
     }
 }
 
-INLINE void forward_bits(const bp_product *p, const int bits) {
+INLINE void forward_bits(const bp_product *p, const int bits)
+{
     int64_t row = 0;
     for (; row + 6 <= p->count; row += 6) {
         forward_rows(p, row, bits, 6);
@@ -109,7 +115,8 @@ INLINE void forward_bits(const bp_product *p, const int bits) {
 /* --- transposed, one or two rows: stream the words once, sums in memory ---------------------- */
 
 /* Each group of four bytes, repeated over a 128-bit lane: what a turned tile is multiplied by. */
-INLINE void expand(const bp_product *p, int64_t row, const int rows, __m512i *expanded) {
+INLINE void expand(const bp_product *p, int64_t row, const int rows, __m512i *expanded)
+{
     const __m512i order = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     for (int r = 0; r < rows; r++) {
         const int8_t *input = p->rows + (row + r) * p->row_stride;
@@ -122,7 +129,8 @@ INLINE void expand(const bp_product *p, int64_t row, const int rows, __m512i *ex
 }
 
 INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, const int strips,
-                         const int rows, const int first, const __m512i *expanded, __m512i *sums) {
+                         const int rows, const int first, const __m512i *expanded, __m512i *sums)
+{
     const int tiles = 8 / bits;
     const uint8_t *word = bp_strip(p->w, strip);
     const int64_t step = bp_word_step(p->w, strip);
@@ -158,7 +166,8 @@ INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, con
 
 /* Add up the four lanes of each sum: four inputs a sum, at the scale its tile was masked at. */
 INLINE void fold(const bp_product *p, int64_t row, const int bits, const int rows,
-                 const __m512i *sums) {
+                 const __m512i *sums)
+{
     const int32_t tiles = bp_padded_ins(p->w) / TILE_INS;
     for (int r = 0; r < rows; r++) {
         int32_t *acc = p->acc + (row + r) * p->acc_stride;
@@ -174,7 +183,8 @@ INLINE void fold(const bp_product *p, int64_t row, const int bits, const int row
     }
 }
 
-INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
+INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const int rows)
+{
     __m512i *expanded = p->scratch;
     __m512i *sums = expanded + (size_t)p->w->strips * (size_t)rows;
     expand(p, row, rows, expanded);
@@ -210,7 +220,8 @@ INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const 
 
 /* Four turned tiles that follow along the inputs, as 16 inputs x 4 outputs: lanes[a] has outputs
  * 4a..4a+3 of the strip. */
-INLINE void gather_lanes(const __m512i tile[4], __m512i lanes[4]) {
+INLINE void gather_lanes(const __m512i tile[4], __m512i lanes[4])
+{
     const __m512i low01 = _mm512_shuffle_i32x4(tile[0], tile[1], 0x44);
     const __m512i low23 = _mm512_shuffle_i32x4(tile[2], tile[3], 0x44);
     const __m512i high01 = _mm512_shuffle_i32x4(tile[0], tile[1], 0xee);
@@ -223,7 +234,8 @@ INLINE void gather_lanes(const __m512i tile[4], __m512i lanes[4]) {
 
 /* `first` is the first tile of the four inside its word. */
 INLINE void block_columns(const bp_product *p, int64_t row, int32_t word, const int bits,
-                          const int first, const int rows) {
+                          const int first, const int rows)
+{
     const int tiles = 8 / bits;
     __m512i sums[16];
     UNROLL for (int r = 0; r < rows; r++) { sums[r] = _mm512_setzero_si512(); }
@@ -258,7 +270,8 @@ INLINE void block_columns(const bp_product *p, int64_t row, int32_t word, const 
     }
 }
 
-INLINE void block_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
+INLINE void block_rows(const bp_product *p, int64_t row, const int bits, const int rows)
+{
     if (bits == 1) {
         for (int32_t word = 0; word < p->w->words; word++) {
             block_columns(p, row, word, bits, 0, rows);
@@ -272,7 +285,8 @@ INLINE void block_rows(const bp_product *p, int64_t row, const int bits, const i
     }
 }
 
-INLINE void transposed_bits(const bp_product *p, const int bits) {
+INLINE void transposed_bits(const bp_product *p, const int bits)
+{
     int64_t row = 0;
     for (; row + 16 <= p->count; row += 16) {
         block_rows(p, row, bits, 16);

@@ -142,9 +142,10 @@ class _Held(NamedTuple):
     @classmethod
     def for_shapes(cls, z: tuple[int, ...], y: tuple[int, ...]) -> "_Held":
         """Make arrays for latents and measurements of these shapes."""
-        arrays = [np.empty(shape, np.float32) for shape in (z, y, (z[0],), z)]
-        at = [_at(array) for array in arrays]
-        return cls(*arrays, arguments=(at[0], at[1], z[0], at[2], at[3]))
+        latents, measured, gradient = (np.empty(shape, np.float32) for shape in (z, y, z))
+        loss = np.empty(z[0], np.float32)
+        arguments = (_at(latents), _at(measured), z[0], _at(loss), _at(gradient))
+        return cls(latents, measured, loss, gradient, arguments)
 
 
 def rows_at_a_time(plan: IntegerPlan) -> int:
