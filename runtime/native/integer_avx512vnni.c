@@ -325,7 +325,7 @@ INLINE void transposed_bits(const bp_product *p, const int bits)
 FOR_EACH_WIDTH(forward)
 FOR_EACH_WIDTH(transposed)
 
-/* --- passes that compilers do not vectorise well: shifts that differ by element, pairs --------- */
+/* --- passes that compilers do not vectorise well ---------------------------------------------- */
 
 static inline __m512i load_half(__mmask8 kept, const int32_t *at)
 {
