@@ -263,8 +263,8 @@ static void apply(const context *c, int transposed, int64_t rows, int32_t *v, in
     (is_vector(&c->linear->geometry) ? vectors : patches)(c, transposed, rows, v, stride);
 }
 
-void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t
-                       node, int64_t rows)
+void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
+                       int64_t node, int64_t rows)
 {
     const bp_integer_node *at = &program->nodes[node];
     const bp_linear_node *linear = at->as.linear;
@@ -287,8 +287,8 @@ void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_progra
 
 /* Multiply row r of the output's cotangent by the slopes and normalise it into the bytes; return
  * the exponent. */
-static int64_t put_cotangent(const context *c, const bp_state *state, const bp_integer_program
-                             *program, int64_t node, int64_t r)
+static int64_t put_cotangent(const context *c, const bp_state *state,
+                             const bp_integer_program *program, int64_t node, int64_t r)
 {
     const bp_integer_node *at = &program->nodes[node];
     const bp_linear_node *l = c->linear;
@@ -311,8 +311,8 @@ static int64_t put_cotangent(const context *c, const bp_state *state, const bp_i
     return given->exponent[r] + shift;
 }
 
-void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t
-                       node, int64_t rows)
+void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,
+                       int64_t node, int64_t rows)
 {
     const bp_integer_node *at = &program->nodes[node];
     const bp_linear_node *linear = at->as.linear;
