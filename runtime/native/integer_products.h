@@ -26,7 +26,8 @@ enum {
 };
 
 /* What signed codes lack: 128 * the sum of the row, over the padding too. */
-INLINE int32_t correction(const int8_t *row, int32_t length, const int bits) {
+INLINE int32_t correction(const int8_t *row, int32_t length, const int bits)
+{
     int32_t sum = 0;
     if (SIGNED_CODES && bits == 8) {
         for (int32_t i = 0; i < length; i++) {
@@ -36,14 +37,16 @@ INLINE int32_t correction(const int8_t *row, int32_t length, const int bits) {
     return sum * 128;
 }
 
-INLINE void add_everywhere(int32_t *acc, int32_t length, int32_t value) {
+INLINE void add_everywhere(int32_t *acc, int32_t length, int32_t value)
+{
     for (int32_t i = 0; value != 0 && i < length; i++) {
         acc[i] = (int32_t)((uint32_t)acc[i] + (uint32_t)value);
     }
 }
 
 INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const int bits,
-                          const int strips, const int rows) {
+                          const int strips, const int rows)
+{
     const int tiles = 8 / bits;
     const int vecs = strips * STRIP_VECS;
     const uint8_t *word = bp_strip(p->w, strip);
@@ -71,7 +74,8 @@ INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const
 }
 
 INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const int strips,
-                         const int rows) {
+                         const int rows)
+{
     int32_t strip = 0;
     for (; strip + strips <= p->w->strips; strip += strips) {
         forward_block(p, strip, row, bits, strips, rows);
@@ -87,7 +91,8 @@ INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const
     }
 }
 
-INLINE void forward_bits(const bp_product *p, const int bits) {
+INLINE void forward_bits(const bp_product *p, const int bits)
+{
     /* strips x rows x STRIP_VECS sums stay in registers; strips divides GROUP_STRIPS. */
     const int strips = MOST_VECS / STRIP_VECS, pair = strips / 2;
     int64_t row = 0;
@@ -100,7 +105,8 @@ INLINE void forward_bits(const bp_product *p, const int bits) {
 }
 
 /* Each group of four bytes of a row, repeated over a 128-bit lane. */
-INLINE void expand(const bp_product *p, int64_t row, int8_t *expanded) {
+INLINE void expand(const bp_product *p, int64_t row, int8_t *expanded)
+{
     const int8_t *input = p->rows + row * p->row_stride;
     for (int32_t group = 0; group < p->w->strips * 4; group++) {
         for (int copy = 0; copy < 4; copy++) {
@@ -111,7 +117,8 @@ INLINE void expand(const bp_product *p, int64_t row, int8_t *expanded) {
 
 /* One pass over the words of `strips` strips; the sums of a tile, one vector, are in memory. */
 INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, const int strips,
-                         const int8_t *expanded, int32_t *sums) {
+                         const int8_t *expanded, int32_t *sums)
+{
     const int tiles = 8 / bits;
     const int vecs = strips * STRIP_VECS;
     const uint8_t *word = bp_strip(p->w, strip);
@@ -129,7 +136,8 @@ INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, con
     }
 }
 
-INLINE void transposed_bits(const bp_product *p, const int bits) {
+INLINE void transposed_bits(const bp_product *p, const int bits)
+{
     const int32_t ins = bp_padded_ins(p->w);
     const size_t tiles = (size_t)ins / TILE_INS;
     int8_t *expanded = p->scratch;
