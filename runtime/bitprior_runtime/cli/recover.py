@@ -31,6 +31,9 @@ def run(
         str, typer.Option(help="numpy or native; auto: native where it works.")
     ] = AUTO,
     threads: Annotated[int | None, typer.Option(help="Threads of the engine.", min=1)] = None,
+    activation_bits: Annotated[
+        int | None, typer.Option(help="integer: 8 or 16; default: the bundle's.")
+    ] = None,
     restarts: Annotated[int, typer.Option(help="Starts per measurement; lowest loss wins.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the start latents.")] = 0,
     latent: Annotated[
@@ -73,6 +76,7 @@ def run(
             engine=engine,
             kernel=kernel,
             threads=threads,
+            activation_bits=activation_bits,
             restarts=restarts,
             seed=seed,
             latent=start,

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.bundle import Bundle, GoldenCases
+from bitprior_runtime.bundle.manifest import Calibration
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
 from bitprior_runtime.engines.integer_engine import IntegerEngine
@@ -13,6 +14,7 @@ from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
 from bitprior_runtime.engines.onnx_engine import OnnxEngine
 from bitprior_runtime.engines.onnx_training_engine import OnnxTrainingEngine
 from bitprior_runtime.errors import BitpriorError, UsageError
+from bitprior_runtime.program import Program
 
 AUTO = "auto"
 
@@ -25,11 +27,13 @@ class EngineContext:
         bundle: The model.
         path: The file it was read from; ONNX files lie beside it. None for a bundle in memory.
         threads: Threads an engine may use; None leaves it to the engine.
+        activation_bits: 8 or 16, of the integer engine; None: what the bundle was calibrated for.
     """
 
     bundle: Bundle
     path: Path | None = None
     threads: int | None = None
+    activation_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,16 +61,19 @@ def _float_native(context: EngineContext) -> Engine:
 
 
 def _integer_numpy(context: EngineContext) -> Engine:
-    bundle = context.bundle
-    return IntegerEngine(bundle.generator, bundle.sensing, bundle.manifest.calibration)
+    return IntegerEngine(*_integer_parts(context))
+
+
+def _integer_parts(
+    context: EngineContext,
+) -> tuple[Program, Program, Calibration | None, int | None, GoldenCases]:
+    bundle, bits = context.bundle, context.activation_bits
+    calibration = bundle.manifest.calibration
+    return bundle.generator, bundle.sensing, calibration, bits, bundle.golden
 
 
 def _integer_native(context: EngineContext) -> Engine:
-    bundle = context.bundle
-    calibration = bundle.manifest.calibration
-    return NativeIntegerEngine(
-        bundle.generator, bundle.sensing, calibration, threads=context.threads
-    )
+    return NativeIntegerEngine(*_integer_parts(context), threads=context.threads)
 
 
 def _onnx(context: EngineContext) -> Engine:
