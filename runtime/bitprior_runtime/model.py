@@ -52,7 +52,7 @@ class Model:
         self.bundle = bundle
         self._file_bytes = file_bytes
         self._context = EngineContext(bundle, path)
-        self._engines: dict[tuple[str, str, int | None], Engine] = {}
+        self._engines: dict[tuple[str, str, int | None, int | None], Engine] = {}
 
     @property
     def geometry(self) -> tuple[int, int, int]:
@@ -69,7 +69,11 @@ class Model:
         return as_text(self.bundle, self._file_bytes)
 
     def engine(
-        self, engine: str = "float", kernel: str = AUTO, threads: int | None = None
+        self,
+        engine: str = "float",
+        kernel: str = AUTO,
+        threads: int | None = None,
+        activation_bits: int | None = None,
     ) -> Engine:
         """Return an engine over this model's programs, made on first use.
 
@@ -77,14 +81,16 @@ class Model:
             engine: ``float``, ``integer``, ``onnx`` or ``onnx-training``.
             kernel: ``numpy`` or ``native``; ``auto``: native where it works.
             threads: Threads it may use; None leaves it to the engine.
+            activation_bits: 8 or 16, of the integer engine; None: as the bundle was calibrated.
 
         Raises:
             UsageError: Unknown engine or kernel.
             BitpriorError: The engine cannot run here; the message says what is missing.
         """
-        key = (engine, kernel, threads)
+        key = (engine, kernel, threads, activation_bits)
         if key not in self._engines:
-            self._engines[key] = make_engine(replace(self._context, threads=threads), *key[:2])
+            context = replace(self._context, threads=threads, activation_bits=activation_bits)
+            self._engines[key] = make_engine(context, engine, kernel)
         return self._engines[key]
 
     def choose(self, rows: int = 1, kernel: str = AUTO, threads: int | None = None) -> Choice:
@@ -144,6 +150,7 @@ class Model:
         engine: str = "float",
         kernel: str = AUTO,
         threads: int | None = None,
+        activation_bits: int | None = None,
         restarts: int = 1,
         seed: int = 0,
         latent: NDArray[Any] | None = None,
@@ -168,6 +175,7 @@ class Model:
                 by a measured probe, see :meth:`choose`.
             kernel: ``numpy`` or ``native``; ``auto``: native where it works.
             threads: Threads the engine may use; None leaves it to the engine.
+            activation_bits: 8 or 16, of the integer engine; None: as the bundle was calibrated.
             restarts: Start latents per measurement; the lowest measurement loss wins.
             seed: Seed of the start latents.
             latent: Where the first restart starts, float [B,k]: a warm start.
@@ -211,7 +219,7 @@ class Model:
         if engine == AUTO:
             arithmetic = self.choose(len(measurements) * starts.starts, kernel, threads).engine
         else:
-            arithmetic = self.engine(engine, kernel, threads)
+            arithmetic = self.engine(engine, kernel, threads, activation_bits)
         return recover(
             arithmetic,
             solver,

@@ -15,13 +15,15 @@ static inline vec load_vec(const void *at) { return vld1q_s8(at); }
 static inline void store_vec(void *at, vec value) { vst1q_s8(at, value); }
 static inline void store_lane_sum(int32_t *at, vec sum) { vst1q_s8((int8_t *)(void *)at, sum); }
 
-static inline vec broadcast4(const int8_t *at) {
+static inline vec broadcast4(const int8_t *at)
+{
     int32_t value;
     memcpy(&value, at, sizeof value);
     return vreinterpretq_s8_s32(vdupq_n_s32(value));
 }
 
-static inline vec tile_of(vec word, const int bits, const int tile) {
+static inline vec tile_of(vec word, const int bits, const int tile)
+{
     const uint8x16_t codes = vreinterpretq_u8_s8(word);
     if (bits == 8) {
         return vreinterpretq_s8_u8(veorq_u8(codes, vdupq_n_u8(128)));
@@ -31,18 +33,21 @@ static inline vec tile_of(vec word, const int bits, const int tile) {
     return vreinterpretq_s8_u8(vandq_u8(moved, mask));
 }
 
-static inline vec turn(vec word) {
+static inline vec turn(vec word)
+{
     static const uint8_t order[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     return vqtbl1q_s8(word, vld1q_u8(order));
 }
 
 /* Two products at a time; a rounding shift to the left by -shift rounds half up. */
-static inline int32x2_t requantise_pair(int32x2_t v, int32x2_t multiplier, int32x2_t shift) {
+static inline int32x2_t requantise_pair(int32x2_t v, int32x2_t multiplier, int32x2_t shift)
+{
     const int64x2_t product = vmull_s32(v, multiplier);
     return vqmovn_s64(vrshlq_s64(product, vnegq_s64(vmovl_s32(shift))));
 }
 
-static inline void requantise(const bp_requantiser *q, const int32_t *v, int64_t n, int32_t *out) {
+static inline void requantise(const bp_requantiser *q, const int32_t *v, int64_t n, int32_t *out)
+{
     const int32x2_t low = vdup_n_s32(q->low), high = vdup_n_s32(q->high);
     int64_t i = 0;
     for (; i + 2 <= n; i += 2) {

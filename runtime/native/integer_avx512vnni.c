@@ -7,7 +7,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-INLINE __m512i broadcast4(const int8_t *bytes) {
+INLINE __m512i broadcast4(const int8_t *bytes)
+{
     int32_t value;
     memcpy(&value, bytes, sizeof value);
     return _mm512_set1_epi32(value);
@@ -15,7 +16,8 @@ INLINE __m512i broadcast4(const int8_t *bytes) {
 
 /* The codes of tile number `tile` times 2^(tile % phases * bits), as unsigned bytes. With one phase
  * a tile is shifted down; with more, masking alone will do and the sum is shifted at its end. */
-INLINE __m512i tile_of(__m512i word, const int bits, const int tile, const int phases) {
+INLINE __m512i tile_of(__m512i word, const int bits, const int tile, const int phases)
+{
     if (bits == 8) {
         return word;
     }
@@ -26,7 +28,8 @@ INLINE __m512i tile_of(__m512i word, const int bits, const int tile, const int p
 }
 
 /* Four outputs x four inputs of each 128-bit lane, turned around. */
-INLINE __m512i turn(__m512i tile) {
+INLINE __m512i turn(__m512i tile)
+{
     const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     return _mm512_shuffle_epi8(tile, _mm512_broadcast_i32x4(order));
 }
@@ -34,7 +37,8 @@ INLINE __m512i turn(__m512i tile) {
 /* --- forward: `strips` strips x `rows` rows of sums stay in registers ------------------------ */
 
 INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const int bits,
-                          const int strips, const int rows) {
+                          const int strips, const int rows)
+{
     const int tiles = 8 / bits;
     const int most = rows == 1 ? 4 : rows == 2 ? 2 : 1; /* sums that fit the registers */
     const int phases = tiles < most ? tiles : most;
@@ -75,7 +79,8 @@ INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const
     }
 }
 
-INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
+INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const int rows)
+{
     int32_t strip = 0;
     for (; strip + 4 <= p->w->strips; strip += 4) {
         forward_block(p, strip, row, bits, 4, rows);
@@ -89,7 +94,8 @@ INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const
     }
 }
 
-INLINE void forward_bits(const bp_product *p, const int bits) {
+INLINE void forward_bits(const bp_product *p, const int bits)
+{
     int64_t row = 0;
     for (; row + 6 <= p->count; row += 6) {
         forward_rows(p, row, bits, 6);
@@ -109,7 +115,8 @@ INLINE void forward_bits(const bp_product *p, const int bits) {
 /* --- transposed, one or two rows: stream the words once, sums in memory ---------------------- */
 
 /* Each group of four bytes, repeated over a 128-bit lane: what a turned tile is multiplied by. */
-INLINE void expand(const bp_product *p, int64_t row, const int rows, __m512i *expanded) {
+INLINE void expand(const bp_product *p, int64_t row, const int rows, __m512i *expanded)
+{
     const __m512i order = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     for (int r = 0; r < rows; r++) {
         const int8_t *input = p->rows + (row + r) * p->row_stride;
@@ -122,20 +129,23 @@ INLINE void expand(const bp_product *p, int64_t row, const int rows, __m512i *ex
 }
 
 INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, const int strips,
-                         const int rows, const int first, const __m512i *expanded, __m512i *sums) {
+                         const int rows, const int first, const __m512i *expanded, __m512i *sums)
+{
     const int tiles = 8 / bits;
     const uint8_t *word = bp_strip(p->w, strip);
     const int64_t step = bp_word_step(p->w, strip);
-    __m512i inputs[4][2];
+    const int64_t apart = (int64_t)p->w->words * GROUP_STRIPS * WORD_BYTES; /* of two groups */
+    __m512i inputs[8][2];
     UNROLL for (int s = 0; s < strips; s++) {
         UNROLL for (int r = 0; r < rows; r++) {
             inputs[s][r] = expanded[(strip + s) * rows + r];
         }
     }
     for (int32_t k = 0; k < p->w->words; k++, word += step) {
-        __m512i words[4];
+        __m512i words[8];
         UNROLL for (int s = 0; s < strips; s++) {
-            words[s] = turn(_mm512_load_si512(word + s * WORD_BYTES));
+            const int64_t at = s / GROUP_STRIPS * apart + s % GROUP_STRIPS * WORD_BYTES;
+            words[s] = turn(_mm512_load_si512(word + at));
         }
         UNROLL for (int t = 0; t < tiles; t++) {
             __m512i *sum = sums + ((size_t)k * (size_t)tiles + (size_t)t) * (size_t)rows;
@@ -156,7 +166,8 @@ INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, con
 
 /* Add up the four lanes of each sum: four inputs a sum, at the scale its tile was masked at. */
 INLINE void fold(const bp_product *p, int64_t row, const int bits, const int rows,
-                 const __m512i *sums) {
+                 const __m512i *sums)
+{
     const int32_t tiles = bp_padded_ins(p->w) / TILE_INS;
     for (int r = 0; r < rows; r++) {
         int32_t *acc = p->acc + (row + r) * p->acc_stride;
@@ -172,19 +183,28 @@ INLINE void fold(const bp_product *p, int64_t row, const int bits, const int row
     }
 }
 
-INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
+INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const int rows)
+{
     __m512i *expanded = p->scratch;
     __m512i *sums = expanded + (size_t)p->w->strips * (size_t)rows;
     expand(p, row, rows, expanded);
     int32_t strip = 0;
-    if (p->w->strips >= 4) {
+    if (p->w->strips >= 8) {
+        stream_block(p, strip, bits, 8, rows, 1, expanded, sums);
+        strip = 8;
+    } else if (p->w->strips >= 4) {
         stream_block(p, strip, bits, 4, rows, 1, expanded, sums);
-        for (strip = 4; strip + 4 <= p->w->strips; strip += 4) {
-            stream_block(p, strip, bits, 4, rows, 0, expanded, sums);
-        }
+        strip = 4;
     } else {
         const int32_t tiles = bp_padded_ins(p->w) / TILE_INS;
         memset(sums, 0, (size_t)tiles * (size_t)rows * WORD_BYTES);
+    }
+    for (; strip + 8 <= p->w->strips; strip += 8) {
+        stream_block(p, strip, bits, 8, rows, 0, expanded, sums);
+    }
+    if (strip + 4 <= p->w->strips) {
+        stream_block(p, strip, bits, 4, rows, 0, expanded, sums);
+        strip += 4;
     }
     if (strip + 2 <= p->w->strips) {
         stream_block(p, strip, bits, 2, rows, 0, expanded, sums);
@@ -200,7 +220,8 @@ INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const 
 
 /* Four turned tiles that follow along the inputs, as 16 inputs x 4 outputs: lanes[a] has outputs
  * 4a..4a+3 of the strip. */
-INLINE void gather_lanes(const __m512i tile[4], __m512i lanes[4]) {
+INLINE void gather_lanes(const __m512i tile[4], __m512i lanes[4])
+{
     const __m512i low01 = _mm512_shuffle_i32x4(tile[0], tile[1], 0x44);
     const __m512i low23 = _mm512_shuffle_i32x4(tile[2], tile[3], 0x44);
     const __m512i high01 = _mm512_shuffle_i32x4(tile[0], tile[1], 0xee);
@@ -213,7 +234,8 @@ INLINE void gather_lanes(const __m512i tile[4], __m512i lanes[4]) {
 
 /* `first` is the first tile of the four inside its word. */
 INLINE void block_columns(const bp_product *p, int64_t row, int32_t word, const int bits,
-                          const int first, const int rows) {
+                          const int first, const int rows)
+{
     const int tiles = 8 / bits;
     __m512i sums[16];
     UNROLL for (int r = 0; r < rows; r++) { sums[r] = _mm512_setzero_si512(); }
@@ -248,7 +270,8 @@ INLINE void block_columns(const bp_product *p, int64_t row, int32_t word, const 
     }
 }
 
-INLINE void block_rows(const bp_product *p, int64_t row, const int bits, const int rows) {
+INLINE void block_rows(const bp_product *p, int64_t row, const int bits, const int rows)
+{
     if (bits == 1) {
         for (int32_t word = 0; word < p->w->words; word++) {
             block_columns(p, row, word, bits, 0, rows);
@@ -262,7 +285,8 @@ INLINE void block_rows(const bp_product *p, int64_t row, const int bits, const i
     }
 }
 
-INLINE void transposed_bits(const bp_product *p, const int bits) {
+INLINE void transposed_bits(const bp_product *p, const int bits)
+{
     int64_t row = 0;
     for (; row + 16 <= p->count; row += 16) {
         block_rows(p, row, bits, 16);
@@ -301,7 +325,7 @@ INLINE void transposed_bits(const bp_product *p, const int bits) {
 FOR_EACH_WIDTH(forward)
 FOR_EACH_WIDTH(transposed)
 
-/* --- requantising: compilers do not vectorise shifts that differ by element -------------------- */
+/* --- passes that compilers do not vectorise well ---------------------------------------------- */
 
 static inline __m512i load_half(__mmask8 kept, const int32_t *at)
 {
@@ -330,10 +354,33 @@ static void requantise(const bp_requantiser *q, const int32_t *v, int64_t n, int
     }
 }
 
+/* Both ends of a segment are gathered at once, as one 64-bit lane. */
+static void look_up(const int32_t *table, const int32_t *q, int64_t n, int32_t *out)
+{
+    enum { BITS = 16 - BP_TABLE_BITS, SPAN = 1 << BITS };
+    for (int64_t i = 0; i < n; i += 8) {
+        const __mmask8 kept = (__mmask8)(n - i >= 8 ? 0xff : (1 << (n - i)) - 1);
+        const __m256i from = _mm256_add_epi32(_mm256_maskz_loadu_epi32(kept, q + i),
+                                              _mm256_set1_epi32(32768));
+        const __m512i ends = _mm512_mask_i32gather_epi64(
+            _mm512_setzero_si512(), kept, _mm256_srli_epi32(from, BITS), table, 4);
+        const __m512i fraction =
+            _mm512_cvtepi32_epi64(_mm256_and_si256(from, _mm256_set1_epi32(SPAN - 1)));
+        const __m512i rest = _mm512_sub_epi64(_mm512_set1_epi64(SPAN), fraction);
+        const __m512i left = _mm512_mul_epi32(ends, rest);
+        const __m512i right = _mm512_mul_epi32(_mm512_srli_epi64(ends, 32), fraction);
+        const __m512i total = _mm512_add_epi64(_mm512_add_epi64(left, right),
+                                               _mm512_set1_epi64(SPAN / 2));
+        const __m512i value = _mm512_srai_epi64(total, BITS);
+        _mm256_mask_storeu_epi32(out + i, kept, _mm512_cvtepi64_epi32(value));
+    }
+}
+
 void bp_integer_use_avx512vnni(bp_integer_kernels *table)
 {
     use_rows(table);
     table->forward = forward;
     table->transposed = transposed;
     table->requantise = requantise;
+    table->look_up = look_up;
 }

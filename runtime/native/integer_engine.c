@@ -130,7 +130,8 @@ static void sense_rows(const task *t, bp_space *space, int64_t first, int64_t ro
     bp_integer_forward(space, &space->sensing, sensing, rows);
     for (int64_t r = 0; r < rows; r++)
         bp_dequantise(state->values[sensing->target] + r * state->strides[sensing->target],
-                      plan->measurement_order, m, plan->measurement_step, t->measured + (first + r) * m);
+                      plan->measurement_order, m, plan->measurement_step,
+                      t->measured + (first + r) * m);
 }
 
 /* Loss of some rows at z, and its gradient unless that is NULL. */

@@ -8,8 +8,8 @@
 
 typedef struct bp_integer_engine bp_integer_engine;
 
-/* An engine keeps the plan's address, not a copy. At most max_rows rows are worked on by a thread at
- * a time: its memory grows with them. */
+/* An engine keeps the plan's address, not a copy. A thread works on at most max_rows rows at a
+ * time: its memory grows with them. */
 BP_API int bp_integer_create(const bp_integer_plan *plan, int isa, bp_pool *pool, int64_t max_rows,
                              bp_integer_engine **engine);
 BP_API void bp_integer_destroy(bp_integer_engine *engine);

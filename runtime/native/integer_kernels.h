@@ -11,7 +11,7 @@
 
 enum { BP_TABLE_BITS = 10 };
 
-/* A value v becomes clamp((v * multiplier + 2^(shift - 1)) >> shift), one pair a channel and sign. */
+/* v becomes clamp((v * multiplier + 2^(shift - 1)) >> shift), one pair a channel and sign. */
 typedef struct {
     const int32_t *positive, *positive_shift; /* for v >= 0 */
     const int32_t *negative, *negative_shift; /* for v < 0 */

@@ -114,7 +114,8 @@ typedef struct {
 
 static run run_of(const bp_patches *g, int64_t position, int64_t tap_row)
 {
-    const int64_t y = position / g->columns * g->strides[0] + tap_row * g->dilations[0] - g->pads[0];
+    const int64_t top = position / g->columns * g->strides[0] - g->pads[0];
+    const int64_t y = top + tap_row * g->dilations[0];
     const int64_t x = position % g->columns * g->strides[1] - g->pads[1];
     run found = {0, 0, 0};
     if (y < 0 || y >= g->height)
@@ -262,8 +263,8 @@ static void apply(const context *c, int transposed, int64_t rows, int32_t *v, in
     (is_vector(&c->linear->geometry) ? vectors : patches)(c, transposed, rows, v, stride);
 }
 
-void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t node,
-                       int64_t rows)
+void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
+                       int64_t node, int64_t rows)
 {
     const bp_integer_node *at = &program->nodes[node];
     const bp_linear_node *linear = at->as.linear;
@@ -286,8 +287,8 @@ void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_progra
 
 /* Multiply row r of the output's cotangent by the slopes and normalise it into the bytes; return
  * the exponent. */
-static int64_t put_cotangent(const context *c, const bp_state *state, const bp_integer_program *program,
-                             int64_t node, int64_t r)
+static int64_t put_cotangent(const context *c, const bp_state *state,
+                             const bp_integer_program *program, int64_t node, int64_t r)
 {
     const bp_integer_node *at = &program->nodes[node];
     const bp_linear_node *l = c->linear;
@@ -310,8 +311,8 @@ static int64_t put_cotangent(const context *c, const bp_state *state, const bp_i
     return given->exponent[r] + shift;
 }
 
-void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t node,
-                       int64_t rows)
+void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,
+                       int64_t node, int64_t rows)
 {
     const bp_integer_node *at = &program->nodes[node];
     const bp_linear_node *linear = at->as.linear;

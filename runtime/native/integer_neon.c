@@ -1,7 +1,8 @@
 /* Products on packed weights with the instructions every aarch64 has. */
 #include "integer_arm.h"
 
-static inline vec dot(vec sum, vec codes, vec values, const int bits) {
+static inline vec dot(vec sum, vec codes, vec values, const int bits)
+{
     const int16x8_t low = vmull_s8(vget_low_s8(codes), vget_low_s8(values));
     const int16x8_t high = vmull_high_s8(codes, values);
     const int32x4_t before = vreinterpretq_s32_s8(sum);

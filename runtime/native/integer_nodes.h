@@ -26,10 +26,10 @@ void bp_give(bp_cotangent *cotangent, const bp_merge *merge, int64_t r, const in
 void bp_give_wide(bp_space *space, bp_cotangent *cotangent, const bp_merge *merge, int64_t r,
                   const int64_t *mantissa, int64_t n, int64_t exponent, int normalise);
 
-void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t node,
-                       int64_t rows);
-void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t node,
-                       int64_t rows);
+void bp_linear_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
+                       int64_t node, int64_t rows);
+void bp_linear_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,
+                       int64_t node, int64_t rows);
 void bp_elementwise_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
                             const bp_integer_node *node, int64_t rows);
 void bp_elementwise_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,

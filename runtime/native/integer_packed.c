@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-void bp_pack_codes(const bp_packed *w, const uint8_t *codes, uint8_t *packed) {
+void bp_pack_codes(const bp_packed *w, const uint8_t *codes, uint8_t *packed)
+{
     const int32_t tiles = bp_tiles_per_word(w->bits);
     memset(packed, 0, (size_t)w->strips * (size_t)w->words * WORD_BYTES);
     for (int32_t o = 0; o < w->outs; o++) {

@@ -35,21 +35,25 @@ static inline int32_t bp_tiles_per_word(int32_t bits) { return 8 / bits; }
 
 /* Outputs and inputs, rounded up to what the products read and write. */
 static inline int32_t bp_padded_outs(const bp_packed *w) { return w->strips * TILE_OUTS; }
-static inline int32_t bp_padded_ins(const bp_packed *w) {
+static inline int32_t bp_padded_ins(const bp_packed *w)
+{
     return w->words * bp_tiles_per_word(w->bits) * TILE_INS;
 }
 
 /* Address of the first word of a strip; the next along the inputs is bp_word_step bytes on. */
-static inline const uint8_t *bp_strip(const bp_packed *w, int32_t strip) {
+static inline const uint8_t *bp_strip(const bp_packed *w, int32_t strip)
+{
     int32_t group = strip / GROUP_STRIPS;
     int64_t words = (int64_t)group * GROUP_STRIPS * w->words + strip % GROUP_STRIPS;
     return w->codes + words * WORD_BYTES;
 }
-static inline int32_t bp_group_strips(const bp_packed *w, int32_t strip) {
+static inline int32_t bp_group_strips(const bp_packed *w, int32_t strip)
+{
     int32_t left = w->strips - strip / GROUP_STRIPS * GROUP_STRIPS;
     return left < GROUP_STRIPS ? left : GROUP_STRIPS;
 }
-static inline int64_t bp_word_step(const bp_packed *w, int32_t strip) {
+static inline int64_t bp_word_step(const bp_packed *w, int32_t strip)
+{
     return (int64_t)bp_group_strips(w, strip) * WORD_BYTES;
 }
 

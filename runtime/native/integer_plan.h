@@ -17,7 +17,7 @@ typedef struct {
     int32_t present, multiplier, exponent, unused;
 } bp_merge;
 
-/* The weights of one group. Codes of more than 8 bits lie in two parts, code = part 0 + 256 * part 1;
+/* The weights of one group. Codes of more than 8 bits lie in two parts: part 0 + 256 * part 1;
  * sums are 128 * the sum of the weights of an output, of an input. */
 typedef struct {
     bp_packed part[2];

@@ -26,7 +26,8 @@ enum {
 };
 
 /* What signed codes lack: 128 * the sum of the row, over the padding too. */
-INLINE int32_t correction(const int8_t *row, int32_t length, const int bits) {
+INLINE int32_t correction(const int8_t *row, int32_t length, const int bits)
+{
     int32_t sum = 0;
     if (SIGNED_CODES && bits == 8) {
         for (int32_t i = 0; i < length; i++) {
@@ -36,14 +37,16 @@ INLINE int32_t correction(const int8_t *row, int32_t length, const int bits) {
     return sum * 128;
 }
 
-INLINE void add_everywhere(int32_t *acc, int32_t length, int32_t value) {
+INLINE void add_everywhere(int32_t *acc, int32_t length, int32_t value)
+{
     for (int32_t i = 0; value != 0 && i < length; i++) {
         acc[i] = (int32_t)((uint32_t)acc[i] + (uint32_t)value);
     }
 }
 
 INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const int bits,
-                          const int strips, const int rows) {
+                          const int strips, const int rows)
+{
     const int tiles = 8 / bits;
     const int vecs = strips * STRIP_VECS;
     const uint8_t *word = bp_strip(p->w, strip);
@@ -71,7 +74,8 @@ INLINE void forward_block(const bp_product *p, int32_t strip, int64_t row, const
 }
 
 INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const int strips,
-                         const int rows) {
+                         const int rows)
+{
     int32_t strip = 0;
     for (; strip + strips <= p->w->strips; strip += strips) {
         forward_block(p, strip, row, bits, strips, rows);
@@ -87,7 +91,8 @@ INLINE void forward_rows(const bp_product *p, int64_t row, const int bits, const
     }
 }
 
-INLINE void forward_bits(const bp_product *p, const int bits) {
+INLINE void forward_bits(const bp_product *p, const int bits)
+{
     /* strips x rows x STRIP_VECS sums stay in registers; strips divides GROUP_STRIPS. */
     const int strips = MOST_VECS / STRIP_VECS, pair = strips / 2;
     int64_t row = 0;
@@ -100,7 +105,8 @@ INLINE void forward_bits(const bp_product *p, const int bits) {
 }
 
 /* Each group of four bytes of a row, repeated over a 128-bit lane. */
-INLINE void expand(const bp_product *p, int64_t row, int8_t *expanded) {
+INLINE void expand(const bp_product *p, int64_t row, int8_t *expanded)
+{
     const int8_t *input = p->rows + row * p->row_stride;
     for (int32_t group = 0; group < p->w->strips * 4; group++) {
         for (int copy = 0; copy < 4; copy++) {
@@ -109,47 +115,66 @@ INLINE void expand(const bp_product *p, int64_t row, int8_t *expanded) {
     }
 }
 
-/* One pass over the words of `strips` strips; the sums of a tile, one vector, are in memory. */
+/* One pass over the words of `strips` strips; the sums of a tile, a vector a row, are in memory. */
 INLINE void stream_block(const bp_product *p, int32_t strip, const int bits, const int strips,
-                         const int8_t *expanded, int32_t *sums) {
+                         const int rows, const int8_t *expanded, int32_t *sums)
+{
     const int tiles = 8 / bits;
     const int vecs = strips * STRIP_VECS;
     const uint8_t *word = bp_strip(p->w, strip);
-    const int64_t step = bp_word_step(p->w, strip);
-    const int8_t *input = expanded + (size_t)strip * WORD_BYTES;
+    const int64_t step = bp_word_step(p->w, strip), apart = (int64_t)p->w->strips * WORD_BYTES;
+    const int8_t *input = expanded + (int64_t)strip * WORD_BYTES;
     for (int32_t k = 0; k < p->w->words; k++, word += step) {
-        UNROLL for (int t = 0; t < tiles; t++, sums += VEC_SUMS) {
-            vec total = load_vec(sums);
+        UNROLL for (int t = 0; t < tiles; t++, sums += rows * VEC_SUMS) {
+            vec total[2];
+            UNROLL for (int r = 0; r < rows; r++) { total[r] = load_vec(sums + r * VEC_SUMS); }
             UNROLL for (int v = 0; v < vecs; v++) {
                 const vec turned = tile_of(turn(load_vec(word + v * VEC_BYTES)), bits, t);
-                total = dot(total, turned, load_vec(input + v * VEC_BYTES), bits);
+                UNROLL for (int r = 0; r < rows; r++) {
+                    const vec values = load_vec(input + r * apart + v * VEC_BYTES);
+                    total[r] = dot(total[r], turned, values, bits);
+                }
             }
-            store_vec(sums, total);
+            UNROLL for (int r = 0; r < rows; r++) { store_vec(sums + r * VEC_SUMS, total[r]); }
         }
     }
 }
 
-INLINE void transposed_bits(const bp_product *p, const int bits) {
-    const int32_t ins = bp_padded_ins(p->w);
-    const size_t tiles = (size_t)ins / TILE_INS;
+INLINE void stream_rows(const bp_product *p, int64_t row, const int bits, const int rows)
+{
+    const int32_t ins = bp_padded_ins(p->w), tiles = ins / TILE_INS;
+    const int64_t apart = (int64_t)p->w->strips * WORD_BYTES;
     int8_t *expanded = p->scratch;
-    int32_t *sums = (int32_t *)(void *)(expanded + (size_t)p->w->strips * WORD_BYTES);
-    for (int64_t row = 0; row < p->count; row++) {
-        int32_t *acc = p->acc + row * p->acc_stride;
-        expand(p, row, expanded);
-        memset(sums, 0, tiles * VEC_BYTES);
-        int32_t strip = 0;
-        for (; strip + 2 <= p->w->strips; strip += 2) {
-            stream_block(p, strip, bits, 2, expanded, sums);
+    int32_t *sums = (int32_t *)(void *)(expanded + rows * apart);
+    memset(sums, 0, (size_t)(rows * tiles * VEC_BYTES));
+    for (int r = 0; r < rows; r++) {
+        expand(p, row + r, expanded + r * apart);
+    }
+    int32_t strip = 0;
+    for (; strip + 2 <= p->w->strips; strip += 2) {
+        stream_block(p, strip, bits, 2, rows, expanded, sums);
+    }
+    if (strip < p->w->strips) {
+        stream_block(p, strip, bits, 1, rows, expanded, sums);
+    }
+    for (int r = 0; r < rows; r++) {
+        int32_t *acc = p->acc + (row + r) * p->acc_stride;
+        for (int32_t tile = 0; tile < tiles; tile++) {
+            store_lane_sum(acc + tile * TILE_INS, load_vec(sums + (tile * rows + r) * VEC_SUMS));
         }
-        if (strip < p->w->strips) {
-            stream_block(p, strip, bits, 1, expanded, sums);
-        }
-        for (size_t tile = 0; tile < tiles; tile++) {
-            store_lane_sum(acc + tile * TILE_INS, load_vec(sums + tile * VEC_SUMS));
-        }
-        const int8_t *input = p->rows + row * p->row_stride;
+        const int8_t *input = p->rows + (row + r) * p->row_stride;
         add_everywhere(acc, ins, correction(input, bp_padded_outs(p->w), bits));
+    }
+}
+
+INLINE void transposed_bits(const bp_product *p, const int bits)
+{
+    int64_t row = 0;
+    for (; row + 2 <= p->count; row += 2) {
+        stream_rows(p, row, bits, 2);
+    }
+    if (row < p->count) {
+        stream_rows(p, row, bits, 1);
     }
 }
 

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-void bp_integer_forward(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t rows)
+void bp_integer_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
+                        int64_t rows)
 {
     for (int64_t n = 0; n < program->count; n++) {
         const bp_integer_node *node = &program->nodes[n];
@@ -25,7 +26,8 @@ void bp_integer_forward(bp_space *space, bp_state *state, const bp_integer_progr
     }
 }
 
-void bp_integer_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t rows)
+void bp_integer_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,
+                        int64_t rows)
 {
     for (int64_t n = program->count - 1; n >= 0; n--) {
         const bp_integer_node *node = &program->nodes[n];

@@ -5,9 +5,11 @@
 #include "integer_space.h"
 
 /* From the input in state->values[program->source] to the output. */
-void bp_integer_forward(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t rows);
+void bp_integer_forward(bp_space *space, bp_state *state, const bp_integer_program *program,
+                        int64_t rows);
 /* From the output's cotangent to the input's. */
-void bp_integer_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program, int64_t rows);
+void bp_integer_adjoint(bp_space *space, bp_state *state, const bp_integer_program *program,
+                        int64_t rows);
 
 /* q[i] = rint(real[order[i]] / step), clamped to the limit; NaN becomes 0. */
 void bp_quantise(const float *real, const int32_t *order, int64_t n, double step, int32_t limit,

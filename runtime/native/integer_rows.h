@@ -120,7 +120,8 @@ static void look_up_row(const int32_t *restrict table, const int32_t *restrict q
     enum { BITS = 16 - BP_TABLE_BITS, SPAN = 1 << BITS };
     for (int64_t i = 0; i < n; i++) {
         const int32_t from = q[i] + 32768, place = from >> BITS, fraction = from & (SPAN - 1);
-        out[i] = (table[place] * (SPAN - fraction) + table[place + 1] * fraction + SPAN / 2) >> BITS;
+        const int32_t left = table[place] * (SPAN - fraction), right = table[place + 1] * fraction;
+        out[i] = (left + right + SPAN / 2) >> BITS;
     }
 }
 

@@ -3,11 +3,13 @@
 
 #include <string.h>
 
-static inline uint32_t code_at(const uint8_t *word, int32_t bits, int32_t tile, int32_t byte) {
+static inline uint32_t code_at(const uint8_t *word, int32_t bits, int32_t tile, int32_t byte)
+{
     return (uint32_t)(word[byte] >> (tile * bits)) & ((1u << bits) - 1u);
 }
 
-static void forward_scalar(const bp_product *p) {
+static void forward_scalar(const bp_product *p)
+{
     const bp_packed *w = p->w;
     const int32_t tiles = bp_tiles_per_word(w->bits);
     for (int32_t strip = 0; strip < w->strips; strip++) {
@@ -28,7 +30,8 @@ static void forward_scalar(const bp_product *p) {
     }
 }
 
-static void transposed_scalar(const bp_product *p) {
+static void transposed_scalar(const bp_product *p)
+{
     const bp_packed *w = p->w;
     const int32_t tiles = bp_tiles_per_word(w->bits);
     for (int64_t r = 0; r < p->count; r++) {

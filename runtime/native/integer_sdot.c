@@ -1,7 +1,8 @@
 /* Products on packed weights with the dot product instructions of ARMv8.2. */
 #include "integer_arm.h"
 
-static inline vec dot(vec sum, vec codes, vec values, const int bits) {
+static inline vec dot(vec sum, vec codes, vec values, const int bits)
+{
     (void)bits;
     return vreinterpretq_s8_s32(vdotq_s32(vreinterpretq_s32_s8(sum), codes, values));
 }

@@ -14,7 +14,7 @@ typedef struct {
     int64_t stride;
 } bp_cotangent;
 
-/* One network's activations and cotangents, and of each linear node the sums before requantising. */
+/* One network's activations and cotangents, and each linear node's sums before requantising. */
 typedef struct {
     int32_t **values;  /* [tensors], rows of stride[t] */
     int64_t *strides;  /* [tensors] */

@@ -29,7 +29,7 @@ def around(program, measurements=5, seed=0):
 
 def ranges(generator, sensing, latents, bits=16) -> Calibration:
     """Calibrate on latents alone."""
-    ((*_, shape),) = (tuple(sensing.inputs.values()),)
+    (shape,) = sensing.inputs.values()
     images = np.zeros((1, *shape), dtype=np.float32)
     return calibrate(generator, sensing, images, latents, "max", bits)
 

@@ -21,6 +21,9 @@ def evaluate(
     kernel: Annotated[
         str, typer.Option(help="numpy or native; auto: native where it works.")
     ] = "auto",
+    activation_bits: Annotated[
+        int | None, typer.Option(help="integer: 8 or 16; default: the bundle's.")
+    ] = None,
     components: Annotated[
         int, typer.Option(help="Components of the PCA yardstick; 0: none.", min=0)
     ] = 0,
@@ -42,6 +45,7 @@ def evaluate(
         steps=steps,
         engine=engine,
         kernel=kernel,
+        activation_bits=activation_bits,
         components=components,
         reference=reference,
         out=out,

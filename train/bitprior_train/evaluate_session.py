@@ -32,6 +32,7 @@ class Question:
         steps: Solver steps; None: the bundle's.
         engine: Engine that recovers.
         kernel: Its kernels.
+        activation_bits: Of the integer engine; None: the bundle's.
         components: Principal components of the linear yardstick; 0: none.
         reference: Run to compare a single bundle with, in torch.
         out: JSON file for the figures.
@@ -45,6 +46,7 @@ class Question:
     steps: int | None
     engine: str
     kernel: str
+    activation_bits: int | None
     components: int
     reference: Path | None
     out: Path | None
@@ -52,7 +54,7 @@ class Question:
     @property
     def settings(self) -> dict[str, Any]:
         """Options of ``Model.recover``."""
-        names = ("seed", "restarts", "steps", "engine", "kernel")
+        names = ("seed", "restarts", "steps", "engine", "kernel", "activation_bits")
         return {name: getattr(self, name) for name in names}
 
 

@@ -31,6 +31,9 @@ def run(
         str, typer.Option(help="numpy or native; auto: native where it works.")
     ] = AUTO,
     threads: Annotated[int | None, typer.Option(help="Threads of the engine.", min=1)] = None,
+    activation_bits: Annotated[
+        int | None, typer.Option(help="integer: 8 or 16; default: the bundle's.")
+    ] = None,
     restarts: Annotated[int, typer.Option(help="Starts per measurement; lowest loss wins.")] = 1,
     mirrored: Annotated[
         bool, typer.Option("--mirrored", help="Start from -z0 too, for phase retrieval.")
@@ -76,6 +79,7 @@ def run(
             engine=engine,
             kernel=kernel,
             threads=threads,
+            activation_bits=activation_bits,
             restarts=restarts,
             mirrored=mirrored,
             seed=seed,

@@ -1,4 +1,4 @@
-"""The integer engine: b-bit weights, 8- or 16-bit activations and cotangents, 32-bit sums.
+"""The integer engine: b-bit weights, 8- and 16-bit activations and cotangents, 32-bit sums.
 
 Its results are the same, bit for bit, on every machine. docs/integer.md defines them.
 """
@@ -31,7 +31,8 @@ class IntegerEngine:
         sensing: Program x -> y.
         calibration: Ranges of the activations, from the bundle. Without them the engine refuses:
             ranges measured here in floating point would differ from machine to machine.
-        activation_bits: 8 or 16; None: what the calibration was made for.
+        activation_bits: 8 or 16, of the generator's activations and of cotangents; None: what
+            the calibration was made for.
         golden: Golden cases of the bundle, by which the sensing network's measurements are
             corrected for what rounding its weights adds to all of them; None: no correction.
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.bundle import GoldenCases
 from bitprior_runtime.bundle.manifest import Calibration
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.errors import UsageError
@@ -26,6 +27,7 @@ class NativeIntegerEngine:
         sensing: Program x -> y.
         calibration: As for :class:`IntegerEngine`.
         activation_bits: As for :class:`IntegerEngine`.
+        golden: As for :class:`IntegerEngine`.
         instructions: ``scalar``, ``avx2``, ``avx512vnni``, ``neon`` or ``sdot``; None: as
             BITPRIOR_KERNEL says, or the widest this CPU can run.
         threads: Threads that share a batch; None: as BITPRIOR_THREADS says, or 1.
@@ -51,10 +53,12 @@ class NativeIntegerEngine:
         sensing: Program,
         calibration: Calibration | None,
         activation_bits: int | None = None,
+        golden: GoldenCases | None = None,
         instructions: str | None = None,
         threads: int | None = None,
     ) -> None:
-        self.plan = IntegerEngine(generator, sensing, calibration, activation_bits).plan
+        numpys = IntegerEngine(generator, sensing, calibration, activation_bits, golden)
+        self.plan = numpys.plan
         self._kernels = IntegerKernels(self.plan, instructions, threads)
         self.instructions, self.threads = self._kernels.instructions, self._kernels.threads
         self.weight_bytes = self._kernels.weight_bytes
@@ -67,31 +71,27 @@ class NativeIntegerEngine:
 
     def generate(self, z: Array) -> Floats:
         """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
-        latents = _rows(z, self._latents, "latents")
-        image = np.empty((len(latents), *self._drawn), np.float32)
-        self._kernels.generate(latents, image)
+        _check(z, self._latents, "latents")
+        image = np.empty((len(z), *self._drawn), np.float32)
+        self._kernels.generate(_dense(z), image)
         return image
 
     def sense(self, x: Array) -> Floats:
         """Return A(x): measurements [B,m] from images [B,C,H,W] in [0,1]."""
-        images = _rows(x, self._pixels, "images")
-        y = np.empty((len(images), *self._measured), np.float32)
-        self._kernels.sense(images, y)
+        _check(x, self._pixels, "images")
+        y = np.empty((len(x), *self._measured), np.float32)
+        self._kernels.sense(_dense(x), y)
         return y
 
     def loss(self, z: Array, y: Array) -> Floats:
         """Return f(z) = ||y - A(G(z))||^2 per row, [B]."""
-        latents, measured = self._pair(z, y)
-        loss = np.empty(len(latents), np.float32)
-        self._kernels.value_and_grad(latents, measured, loss, None)
-        return loss
+        self._check_pair(z, y)
+        return self._kernels.loss(_dense(z), _dense(y))
 
     def value_and_grad(self, z: Array, y: Array) -> tuple[Floats, Floats]:
         """Return f(z), [B], and its gradient J_G^T J_A^T 2 (A(G(z)) - y), [B,k]."""
-        latents, measured = self._pair(z, y)
-        loss, gradient = np.empty(len(latents), np.float32), np.empty_like(latents)
-        self._kernels.value_and_grad(latents, measured, loss, gradient)
-        return loss, gradient
+        self._check_pair(z, y)
+        return self._kernels.value_and_grad(z, y)
 
     def loops(self, sparsity: int | None) -> bool:
         """Return True: the loop in C keeps any number of entries."""
@@ -111,29 +111,30 @@ class NativeIntegerEngine:
         Returns:
             z_T [B,k] and f along the way [steps + 1, B].
         """
-        latents, measured = self._pair(z0, y)
-        z = latents.copy()
+        self._check_pair(z0, y)
+        z = np.array(z0, dtype=np.float32, order="C")
         history = np.empty((steps + 1, len(z)), np.float32)
         options = ProximalStruct(steps, step_size, -1 if sparsity is None else sparsity, tolerance)
-        self._kernels.proximal(options, z, measured, history)
+        self._kernels.proximal(options, z, _dense(y), history)
         return z, history
 
-    def _pair(self, z: Array, y: Array) -> tuple[Floats, Floats]:
-        latents = _rows(z, self._latents, "latents")
-        measured = _rows(y, self._measurements, "measurements")
-        if len(latents) != len(measured):
+    def _check_pair(self, z: Array, y: Array) -> None:
+        _check(z, self._latents, "latents")
+        _check(y, self._measurements, "measurements")
+        if len(z) != len(y):
             raise UsageError(
                 "one measurement a latent",
-                f"{len(measured)} measurements, {len(latents)} latents",
+                f"{len(y)} measurements, {len(z)} latents",
                 "pair them",
             )
-        return latents, measured
 
 
-def _rows(values: Array, size: int, what: str) -> Floats:
-    """Return values as contiguous float32 rows, once it is sure that each has ``size`` elements."""
+def _check(values: Array, size: int, what: str) -> None:
     if values.ndim == 0 or len(values) * size != values.size:
         raise UsageError(
             f"{what} of {size} values a row", f"shape {values.shape}", "check the model"
         )
+
+
+def _dense(values: Array) -> Floats:
     return np.ascontiguousarray(values, dtype=np.float32)

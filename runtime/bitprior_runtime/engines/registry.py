@@ -1,18 +1,20 @@
 """The engines a model can run on: each is one class, and one line of ``KINDS``."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.bundle import Bundle, GoldenCases
+from bitprior_runtime.bundle.manifest import Calibration
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
 from bitprior_runtime.engines.onnx_engine import OnnxEngine
+from bitprior_runtime.engines.onnx_training_engine import OnnxTrainingEngine
 from bitprior_runtime.errors import BitpriorError, UsageError
+from bitprior_runtime.program import Program
 
 AUTO = "auto"
 
@@ -25,13 +27,13 @@ class EngineContext:
         bundle: The model.
         path: The file it was read from; ONNX files lie beside it. None for a bundle in memory.
         threads: Threads an engine may use; None leaves it to the engine.
-        onnx_folder: Folder of the ONNX files; None for the one beside the bundle.
+        activation_bits: 8 or 16, of the integer engine; None: what the bundle was calibrated for.
     """
 
     bundle: Bundle
     path: Path | None = None
     threads: int | None = None
-    onnx_folder: Path | None = None
+    activation_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,20 +61,27 @@ def _float_native(context: EngineContext) -> Engine:
 
 
 def _integer_numpy(context: EngineContext) -> Engine:
-    bundle = context.bundle
-    return IntegerEngine(bundle.generator, bundle.sensing, bundle.manifest.calibration)
+    return IntegerEngine(*_integer_parts(context))
+
+
+def _integer_parts(
+    context: EngineContext,
+) -> tuple[Program, Program, Calibration | None, int | None, GoldenCases]:
+    bundle, bits = context.bundle, context.activation_bits
+    calibration = bundle.manifest.calibration
+    return bundle.generator, bundle.sensing, calibration, bits, bundle.golden
 
 
 def _integer_native(context: EngineContext) -> Engine:
-    bundle = context.bundle
-    calibration = bundle.manifest.calibration
-    return NativeIntegerEngine(
-        bundle.generator, bundle.sensing, calibration, threads=context.threads
-    )
+    return NativeIntegerEngine(*_integer_parts(context), threads=context.threads)
 
 
 def _onnx(context: EngineContext) -> Engine:
-    return OnnxEngine(context.bundle, onnx_folder(context), context.threads)
+    return OnnxEngine(context.bundle, onnx_folder(context, "onnx"), context.threads)
+
+
+def _onnx_training(context: EngineContext) -> Engine:
+    return OnnxTrainingEngine(context.bundle, onnx_folder(context, "onnx-training"))
 
 
 # For each engine the kernels in order of preference: the first that can be made is taken.
@@ -82,6 +91,7 @@ KINDS: tuple[EngineKind, ...] = (
     EngineKind("integer", "native", _integer_native),
     EngineKind("integer", "numpy", _integer_numpy),
     EngineKind("onnx", "onnxruntime", _onnx),
+    EngineKind("onnx-training", "onnxruntime-training", _onnx_training),
 )
 
 
@@ -95,12 +105,11 @@ def kernel_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(kind.kernel for kind in KINDS))
 
 
-def onnx_folder(context: EngineContext) -> Path | None:
-    """Return the folder of the ONNX files: the one that was named, or ``<stem>-onnx``."""
-    if context.onnx_folder is not None or context.path is None:
-        return context.onnx_folder
-    stem, _ = os.path.splitext(context.path.name)
-    return context.path.with_name(f"{stem}-onnx")
+def onnx_folder(context: EngineContext, target: str) -> Path | None:
+    """Return the folder of a target's files: ``<stem>-<target>`` beside the bundle."""
+    if context.path is None:
+        return None
+    return context.path.with_name(f"{context.path.stem}-{target}")
 
 
 def make_engine(context: EngineContext, engine: str, kernel: str = AUTO) -> Engine:

@@ -287,7 +287,7 @@ class IntegerPlan:
     Attributes:
         generator: z -> x.
         sensing: x -> y.
-        activation_bits: 8 or 16: of activations and cotangents.
+        activation_bits: 8 or 16: of the generator's activations, and of cotangents.
         gradient_scale: Static real constant of the gradient's cotangents c * 2^e.
     """
 

@@ -11,6 +11,7 @@ from bitprior_runtime.integer.tables import FUNCTIONS
 WIDE_BITS = 16
 # A solver may leave the calibrated range of latents: room for it, at 16 bits.
 LATENT_ROOM = 4.0
+# 16 bits have steps to spare for values that calibration has not met.
 WIDE_ROOM = 2.0
 
 

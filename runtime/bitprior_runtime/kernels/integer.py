@@ -4,7 +4,7 @@ import ctypes
 import threading
 import weakref
 from ctypes import c_int64, c_void_p
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from bitprior_runtime.kernels.library import (
 from bitprior_runtime.kernels.pool import Pool
 from bitprior_runtime.kernels.structures import ProximalStruct
 
+Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
 _ARGUMENTS = {
@@ -66,6 +67,8 @@ class IntegerKernels:
         self._rows = rows_at_a_time(plan)
         native = library()
         self._functions = _functions(native)
+        self._value_and_grad = self._functions["bp_integer_value_and_grad"]
+        self._held: _Held | None = None
         self._engine = ctypes.c_void_p()
         # One call at a time: the threads and their memory are one set.
         self._lock = threading.Lock()
@@ -90,10 +93,24 @@ class IntegerKernels:
         """Write the measurements of images x [B, ...]."""
         self._call("bp_integer_sense", _at(x), len(x), _at(y))
 
-    def value_and_grad(self, z: Floats, y: Floats, loss: Floats, gradient: Floats | None) -> None:
-        """Write the loss [B] of latents z [B,k] at measurements y [B,m], and its gradient."""
-        where = None if gradient is None else _at(gradient)
-        self._call("bp_integer_value_and_grad", _at(z), _at(y), len(z), _at(loss), where)
+    def loss(self, z: Floats, y: Floats) -> Floats:
+        """Return the loss [B] of latents z [B,k] at measurements y [B,m]."""
+        loss = np.empty(len(z), np.float32)
+        self._call("bp_integer_value_and_grad", _at(z), _at(y), len(z), _at(loss), None)
+        return loss
+
+    def value_and_grad(self, z: Array, y: Array) -> tuple[Floats, Floats]:
+        """Return the loss [B] of latents z [B,k] at measurements y [B,m], and its gradient."""
+        with self._lock:
+            held = self._held
+            if held is None or held.z.shape != z.shape or held.y.shape != y.shape:
+                held = self._held = _Held.for_shapes(z.shape, y.shape)
+            held.z[...] = z
+            held.y[...] = y
+            status = self._value_and_grad(self._engine, *held.arguments)
+            result = held.loss.copy(), held.gradient.copy()
+        self._check(status)
+        return result
 
     def proximal(self, options: ProximalStruct, z: Floats, y: Floats, history: Floats) -> None:
         """Move latents z [B,k] in place; write f along the way, [steps + 1, B]."""
@@ -103,7 +120,32 @@ class IntegerKernels:
     def _call(self, function: str, *arguments: object) -> None:
         with self._lock:
             status = self._functions[function](self._engine, *arguments)
+        self._check(status)
+
+    def _check(self, status: int) -> None:
         check(status, f"memory for {self._rows} rows a thread")
+
+
+class _Held(NamedTuple):
+    """Arrays of a gradient that stay where they are.
+
+    To ask numpy for the address of an array takes longer than to copy a small one, and for one
+    row the gradient itself takes only some ten times as long.
+    """
+
+    z: Floats
+    y: Floats
+    loss: Floats
+    gradient: Floats
+    arguments: tuple[int, ...]
+
+    @classmethod
+    def for_shapes(cls, z: tuple[int, ...], y: tuple[int, ...]) -> "_Held":
+        """Make arrays for latents and measurements of these shapes."""
+        latents, measured, gradient = (np.empty(shape, np.float32) for shape in (z, y, z))
+        loss = np.empty(z[0], np.float32)
+        arguments = (_at(latents), _at(measured), z[0], _at(loss), _at(gradient))
+        return cls(latents, measured, loss, gradient, arguments)
 
 
 def rows_at_a_time(plan: IntegerPlan) -> int:
@@ -129,6 +171,4 @@ def _functions(native: ctypes.CDLL) -> dict[str, Any]:
 
 
 def _at(values: Floats) -> int:
-    # Much faster than values.ctypes.data, and called four times a gradient.
-    address: int = values.__array_interface__["data"][0]
-    return address
+    return int(values.ctypes.data)

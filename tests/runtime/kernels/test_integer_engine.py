@@ -12,6 +12,7 @@ from bitprior_runtime.errors import ProgramError, UsageError
 from bitprior_runtime.kernels import kernels
 from bitprior_runtime.program import Node
 from bitprior_runtime.solvers import ProximalOptions, proximal
+from builders.bundles import tiny_bundle
 from builders.cases import name_of
 from builders.integers import around, chain, ranges
 from builders.op_cases import CASES
@@ -150,6 +151,15 @@ def test_it_says_what_it_is_and_what_its_weights_take():
     native = NativeIntegerEngine(*programs, instructions="scalar")
     assert (native.name, native.kernel, native.instructions) == ("integer", "native", "scalar")
     assert native.weight_bytes == (64 * 128 + 128 * 64) // 2 + 64 * 64
+
+
+def test_measurements_are_corrected_as_in_numpy():
+    bundle = tiny_bundle()
+    golden = bundle.golden
+    calibration = ranges(bundle.generator, bundle.sensing, golden.latents, 8)
+    arguments = (bundle.generator, bundle.sensing, calibration, 8, golden)
+    reference, native = IntegerEngine(*arguments), NativeIntegerEngine(*arguments)
+    assert_same(native, reference, golden.latents, golden.measurements)
 
 
 def test_no_rows_give_no_results():
