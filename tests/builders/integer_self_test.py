@@ -66,7 +66,7 @@ def engine(reference, z, y, options: ProximalOptions):
             *map(array, (z, y, loss, gradient)),
             number(options.steps),
             number(sparsity),
-            *map(array, (settings, solution.latent, solution.history)),
+            *map(array, (settings, solution.latent, _whole(solution.history, options.steps))),
         ]
     )
 
@@ -81,3 +81,8 @@ def _blocks(native):
         raw = bytes(item) if structs else item.tobytes()
         parts += [number(at), number(structs), array(raw)]
     return b"".join(parts)
+
+
+def _whole(history, steps):
+    """Repeat the last losses of a run that stopped early, as the loop in C does."""
+    return np.pad(history, ((0, steps + 1 - len(history)), (0, 0)), mode="edge")

@@ -9,7 +9,8 @@ from bitprior_export.calibration import (
     calibrate_on_recoveries,
     recovery_latents,
 )
-from bitprior_runtime.engines import FloatEngine, IntegerEngine
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.errors import UsageError
 from builders.bundles import LATENT, tiny_bundle
 from builders.integers import around, chain

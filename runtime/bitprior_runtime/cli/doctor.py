@@ -9,7 +9,8 @@ import numpy as np
 
 from bitprior_runtime.cli import verbs
 from bitprior_runtime.cli.output import JsonFlag, emit
-from bitprior_runtime.engines import FloatEngine, NativeFloatEngine
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.kernels import kernels, problem
 from bitprior_runtime.program import Node, Program

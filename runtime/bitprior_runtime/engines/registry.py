@@ -1,4 +1,7 @@
-"""The engines a model can run on: each is one class, and one line of ``KINDS``."""
+"""The engines a model can run on: each is one class, and one line of ``KINDS``.
+
+An engine is imported when it is made: a program that only reads a bundle pays for none of them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +11,6 @@ from bitprior_runtime.bundle import Bundle, GoldenCases
 from bitprior_runtime.bundle.manifest import Calibration
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
-from bitprior_runtime.engines.integer_engine import IntegerEngine
-from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
-from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
-from bitprior_runtime.engines.onnx_engine import OnnxEngine
-from bitprior_runtime.engines.onnx_training_engine import OnnxTrainingEngine
 from bitprior_runtime.errors import BitpriorError, UsageError
 from bitprior_runtime.program import Program
 
@@ -56,11 +54,15 @@ def _float_numpy(context: EngineContext) -> Engine:
 
 
 def _float_native(context: EngineContext) -> Engine:
+    from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
+
     bundle = context.bundle
     return NativeFloatEngine(bundle.generator, bundle.sensing, threads=context.threads)
 
 
 def _integer_numpy(context: EngineContext) -> Engine:
+    from bitprior_runtime.engines.integer_engine import IntegerEngine
+
     return IntegerEngine(*_integer_parts(context))
 
 
@@ -73,14 +75,20 @@ def _integer_parts(
 
 
 def _integer_native(context: EngineContext) -> Engine:
+    from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
+
     return NativeIntegerEngine(*_integer_parts(context), threads=context.threads)
 
 
 def _onnx(context: EngineContext) -> Engine:
+    from bitprior_runtime.engines.onnx_engine import OnnxEngine
+
     return OnnxEngine(context.bundle, onnx_folder(context, "onnx"), context.threads)
 
 
 def _onnx_training(context: EngineContext) -> Engine:
+    from bitprior_runtime.engines.onnx_training_engine import OnnxTrainingEngine
+
     return OnnxTrainingEngine(context.bundle, onnx_folder(context, "onnx-training"))
 
 

@@ -129,7 +129,7 @@ def test_doctor_runs_the_float_engine(call):
 
 
 def test_doctor_ends_with_status_1_if_an_engine_is_wrong(call, monkeypatch):
-    from bitprior_runtime.engines import NativeFloatEngine
+    from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 
     monkeypatch.setattr(NativeFloatEngine, "sense", lambda self, x: x)
     status, out, err = call("doctor")

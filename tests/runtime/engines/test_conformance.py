@@ -23,8 +23,8 @@ from builders.wrapped import op_bundle
 # Ops that have no integer form, and ops that have no kernel in C yet: numpy takes those programs.
 NOT_INTEGER = {"Exp", "HardSwish", "InstanceNormalization", "Log", "MaxPool", "Pow", "Sqrt"}
 NOT_NATIVE_FLOAT = {
-    "AveragePool", "Exp", "HardSigmoid", "HardSwish", "InstanceNormalization", "Log", "MaxPool",
-    "Neg", "Pow", "PRelu", "Selu", "Sqrt",
+    "Exp", "HardSigmoid", "HardSwish", "InstanceNormalization", "Log", "MaxPool", "Pow", "PRelu",
+    "Sqrt",
 }  # fmt: skip
 HERE = [kind for kind in KINDS if kind.engine != "onnx-training"]
 KIND_IDS = [f"{kind.engine}/{kind.kernel}" for kind in HERE]
@@ -58,7 +58,7 @@ def lacks(kind, case):
     if kind.engine == "integer":
         return case.op in NOT_INTEGER or products or inverse or linear or padded
     if (kind.engine, kind.kernel) == ("float", "native"):
-        return case.op in NOT_NATIVE_FLOAT or inverse or linear
+        return case.op in NOT_NATIVE_FLOAT or inverse
     return False
 
 

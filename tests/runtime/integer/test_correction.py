@@ -3,7 +3,8 @@
 import numpy as np
 
 from bitprior_runtime.bundle import GoldenCases
-from bitprior_runtime.engines import FloatEngine, IntegerEngine
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.integer.compile import compile_plan
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.tensors import FloatTensor

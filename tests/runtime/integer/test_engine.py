@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bitprior_runtime.bundle.manifest import Calibration
-from bitprior_runtime.engines import FloatEngine, IntegerEngine
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.errors import ProgramError, UsageError
 from bitprior_runtime.integer.plan import MEASUREMENT_MAX
 from bitprior_runtime.program import Node, Program

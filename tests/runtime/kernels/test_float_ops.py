@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bitprior_runtime.engines import FloatEngine, NativeFloatEngine
+from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 from bitprior_runtime.kernels.float_nodes import RULES
 from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
 from bitprior_runtime.kernels.plan import Plan

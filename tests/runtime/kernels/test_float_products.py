@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from bitprior_runtime.engines import NativeFloatEngine
+from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.tensors import FloatTensor
 from builders.single_op import as_prior, assert_engines_agree, codes

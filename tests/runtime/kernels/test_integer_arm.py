@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitprior_runtime.engines import IntegerEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.solvers import ProximalOptions
 from builders import integer_self_test as written
 from builders.integers import ranges

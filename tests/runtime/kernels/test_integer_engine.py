@@ -7,7 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from bitprior_runtime.engines import IntegerEngine, NativeIntegerEngine, ProximalEngine
+from bitprior_runtime.engines import ProximalEngine
+from bitprior_runtime.engines.integer_engine import IntegerEngine
+from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
 from bitprior_runtime.errors import ProgramError, UsageError
 from bitprior_runtime.kernels import kernels
 from bitprior_runtime.program import Node
@@ -130,7 +132,9 @@ def test_the_proximal_loop_in_c_ends_in_the_same_bits(sparsity, tolerance):
         assert isinstance(native, ProximalEngine)
         latent, history = native.proximal(z, y, 0.05, 25, sparsity, tolerance)
         np.testing.assert_array_equal(latent, expected.latent)
-        np.testing.assert_array_equal(history, expected.history)
+        taken = len(expected.history)
+        np.testing.assert_array_equal(history[:taken], expected.history)
+        assert (history[taken:] == expected.loss).all()
 
 
 def test_the_proximal_loop_leaves_its_start_alone():
@@ -206,6 +210,7 @@ def test_calls_from_several_threads_take_turns():
 def test_engines_end_with_their_objects():
     rng = np.random.default_rng(12)
     programs, _, z, y = problem(mlp(4, "wide", rng), rng, 2, 8)
+    gc.collect()  # engines of other tests
     before = len(os.listdir("/proc/self/task"))
     NativeIntegerEngine(*programs, threads=3).value_and_grad(z, y)
     gc.collect()

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitprior_runtime.engines import FloatEngine, NativeFloatEngine, ProximalEngine
+from bitprior_runtime.engines import FloatEngine, ProximalEngine
+from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.kernels import NativeError
 from bitprior_runtime.kernels.library import library
@@ -162,7 +163,7 @@ import os, sys
 import numpy as np
 sys.path.insert(0, {tests!r})
 from builders.bundles import tiny_bundle
-from bitprior_runtime.engines import NativeFloatEngine
+from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 bundle = tiny_bundle()
 subject = NativeFloatEngine(bundle.generator, bundle.sensing, threads=3)
 z = np.ones((20, 4), np.float32)
