@@ -64,5 +64,5 @@ def test_figures_say_where_they_come_from(figures):
     assert len(figures["split_hash"]) == 64
     row = figures["rows"][0]
     assert row["training"]["dataset"] == "mnist"
-    assert (row["engine"], row["kernel"]) == ("float", "numpy")
+    assert (row["engine"], row["kernel"]) == ("float", "native")
     assert row["psnr"]["count"] == 200
