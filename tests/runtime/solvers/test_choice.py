@@ -19,6 +19,7 @@ BUNDLE = {
     "steps": 33,
     "step_size": 0.07,
     "sparsity": 5,
+    "projection": "none",
     "initial_latent": "zero",
 }
 
