@@ -33,7 +33,8 @@ class BenchRow:
         steps: Steps of that recovery.
         peak_rss_mb: Largest resident memory of the process so far, MB.
         macs: Multiply-adds of one gradient of one row, forward and adjoint.
-        weight_bytes: Bytes of the constants that one gradient reads, as stored, both ways.
+        weight_bytes: Bytes of the weights that one gradient reads, both ways: as the engine holds
+            them in memory where it says so, else as the bundle stores them.
         provider: Execution provider of the onnx engine; None for the others.
     """
 
@@ -74,6 +75,7 @@ def measure(model: Model, engine: str, kernel: str, batch: int, threads: int) ->
         RECOVERY_SECONDS,
     )
     bundle = model.bundle
+    stored = stored_bytes(bundle.generator) + stored_bytes(bundle.sensing)
     macs = total(summarise(bundle.generator, bundle.sensing), "model").macs
     return BenchRow(
         engine=subject.name,
@@ -88,7 +90,7 @@ def measure(model: Model, engine: str, kernel: str, batch: int, threads: int) ->
         steps=bundle.manifest.solver.steps,
         peak_rss_mb=peak_rss_mb(),
         macs=2 * macs,
-        weight_bytes=2 * (stored_bytes(bundle.generator) + stored_bytes(bundle.sensing)),
+        weight_bytes=2 * int(getattr(subject, "weight_bytes", stored)),
         provider=getattr(subject, "provider", None),
     )
 
