@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.engines.float_engine import FloatEngine
-from bitprior_runtime.errors import MissingExtraError, MissingFileError
+from bitprior_runtime.errors import MissingFileError, UsageError
 
 FILES = ("training_model.onnx", "eval_model.onnx", "checkpoint")
 LATENT = "z"
+PACKAGE = "onnxruntime-training-cpu==1.19.2"
 
 Array = NDArray[Any]
 
@@ -29,7 +30,7 @@ class OnnxTrainingEngine:
         folder: Where its training files are, or None if there is no such folder.
 
     Raises:
-        MissingExtraError: onnxruntime-training is not installed.
+        UsageError: The package is not installed.
         MissingFileError: There are no training files.
     """
 
@@ -38,7 +39,11 @@ class OnnxTrainingEngine:
 
     def __init__(self, bundle: Bundle, folder: Path | None) -> None:
         if find_spec("onnxruntime") is None or find_spec("onnxruntime.training") is None:
-            raise MissingExtraError("onnxruntime.training", "train", "the engine onnx-training")
+            raise UsageError(
+                f"the package {PACKAGE} for the engine onnx-training",
+                "it is not installed",
+                "use an environment of its own, see docs/onnx-training.md, or another engine",
+            )
         paths = [_find(folder, name) for name in FILES]
         from onnxruntime.training.api import CheckpointState, Module
 

@@ -105,6 +105,17 @@ def test_verify_says_what_was_compared(call, bundle_path):
     assert json.loads(call("verify", bundle_path, "--json")[1])["passed"] is True
 
 
+def test_recover_says_which_engine_a_probe_chose_and_why(call, bundle_path, images):
+    np.save("x.npy", images)
+    call("sense", bundle_path, "x.npy", "--out", "y.npy")
+    flags = ("--out", "x2.npy", "--engine", "auto", "--json")
+    status, out, err = call("recover", bundle_path, "y.npy", *flags)
+    assert status == 0
+    chosen = json.loads(out)
+    assert err.startswith(f"Engine {chosen['engine']}/{chosen['kernel']}: one gradient of 5 rows")
+    assert "integer/numpy is out: none (format 1.0, or exported without)" in err
+
+
 def test_verify_of_a_wrong_engine_ends_with_status_1(call, bundle_path, monkeypatch):
     from bitprior_runtime.engines import FloatEngine
 

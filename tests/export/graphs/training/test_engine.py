@@ -4,7 +4,7 @@ import pytest
 
 from bitprior_export.graphs.training import PACKAGE, build_training_artefacts, is_available
 from bitprior_runtime.engines.registry import EngineContext, make_engine
-from bitprior_runtime.errors import MissingExtraError, MissingFileError
+from bitprior_runtime.errors import MissingFileError, UsageError
 from builders.bundles import tiny_bundle
 from builders.conformance import assert_conforms, system
 
@@ -35,5 +35,5 @@ def test_without_its_files_the_engine_says_what_is_missing(tmp_path):
 
 @pytest.mark.skipif(is_available(), reason=f"{PACKAGE} is installed")
 def test_without_the_package_the_engine_names_it():
-    with pytest.raises(MissingExtraError, match=r"onnxruntime\.training"):
+    with pytest.raises(UsageError, match=r"onnxruntime-training-cpu==1\.19\.2"):
         make_engine(EngineContext(tiny_bundle()), "onnx-training")
