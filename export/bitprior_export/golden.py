@@ -10,6 +10,7 @@ from bitprior_runtime.bundle import GoldenCases, SolverDefaults, Tolerances
 from bitprior_runtime.bundle.limits import MIN_GOLDEN_CASES, TRACE_STEPS
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.golden import relative
 from bitprior_runtime.program import Program
 from bitprior_runtime.proximal_defaults import proximal_options
 from bitprior_runtime.solvers import initial_latents, proximal
@@ -73,9 +74,9 @@ def make_golden(
     exact = _cases(double, latents, measurements, solver)
     tolerances = Tolerances(
         image=_allow(FLOOR.image, np.abs(cases.images - exact.images).max()),
-        measurement=_allow(FLOOR.measurement, _relative(cases.sensed, exact.sensed)),
-        gradient=_allow(FLOOR.gradient, _relative(cases.gradients, exact.gradients)),
-        trace=_allow(FLOOR.trace, _relative(cases.trace, exact.trace)),
+        measurement=_allow(FLOOR.measurement, relative(cases.sensed, exact.sensed)),
+        gradient=_allow(FLOOR.gradient, relative(cases.gradients, exact.gradients)),
+        trace=_allow(FLOOR.trace, relative(cases.trace, exact.trace)),
     )
     return Golden(cases, tolerances, int((cases.trace[-1] < cases.trace[0]).sum()))
 
@@ -140,10 +141,6 @@ def _cases(engine: FloatEngine, z: Array, y: Array, solver: SolverDefaults) -> G
     losses, gradients = engine.value_and_grad(latents, measurements)
     trace = _trace(engine, y, z, solver)
     return GoldenCases(z, y, images, engine.sense(images), gradients, losses, trace)
-
-
-def _relative(found: Array, expected: Array) -> float:
-    return float(np.abs(found - expected).max() / (np.abs(expected).max() + 1e-30))
 
 
 def _allow(floor: float, deviation: float) -> float:

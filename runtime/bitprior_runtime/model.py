@@ -101,7 +101,10 @@ class Model:
             kernel: Only engines on these kernels; ``auto`` for any.
             threads: Threads an engine may use; None leaves it to the engine.
         """
-        return choose_engine(replace(self._context, threads=threads), rows, kernel=kernel)
+        choice = choose_engine(replace(self._context, threads=threads), rows, kernel=kernel)
+        made = choice.engine
+        self._engines.setdefault((made.name, made.kernel, threads, None), made)
+        return choice
 
     @property
     def _reference(self) -> Engine:

@@ -308,19 +308,7 @@ INLINE void transposed_bits(const bp_product *p, const int bits)
     }
 }
 
-#define FOR_EACH_WIDTH(direction)                                                              \
-    static void direction##_1(const bp_product *p) { direction##_bits(p, 1); }          \
-    static void direction##_2(const bp_product *p) { direction##_bits(p, 2); }          \
-    static void direction##_4(const bp_product *p) { direction##_bits(p, 4); }          \
-    static void direction##_8(const bp_product *p) { direction##_bits(p, 8); }          \
-    static void direction(const bp_product *p) {                                               \
-        switch (p->w->bits) {                                                                  \
-        case 1: direction##_1(p); break;                                                       \
-        case 2: direction##_2(p); break;                                                       \
-        case 4: direction##_4(p); break;                                                       \
-        default: direction##_8(p); break;                                                      \
-        }                                                                                      \
-    }
+#include "integer_widths.h"
 
 FOR_EACH_WIDTH(forward)
 FOR_EACH_WIDTH(transposed)

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from bitprior_export.qonnx.execution import execute
 from bitprior_export.qonnx.program_writer import program_to_qonnx
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.files import check_folder, write_atomically
+from bitprior_runtime.golden import relative
 
 FILES = ("generator.onnx", "sensing.onnx")
 # Of the largest value; qonnx runs its nodes in onnxruntime, which sums in another order.
@@ -50,7 +49,7 @@ def write_qonnx_files(bundle: Bundle, folder: Path) -> None:
     for name, (program, inputs, expected) in zip(FILES, cases, strict=True):
         model = program_to_qonnx(program, facts)
         found = execute(model, inputs)[model.graph.output[0].name]
-        difference = float(np.abs(found - expected).max() / (np.abs(expected).max() + 1e-30))
+        difference = relative(found, expected)
         if not difference <= TOLERANCE:
             raise CheckFailedError(
                 f"the float engine's values from qonnx running {name}, within {TOLERANCE:g}",
