@@ -117,4 +117,4 @@ def choose(name: str, learned: Mapping[str, Any], wishes: Mapping[str, Any]) -> 
                 f"solver {name!r}",
                 "leave it out or choose another solver",
             )
-    return Choice(name, solver.options(**(solver.fixed | learned | given)))
+    return Choice(name, solver.options(**{**solver.fixed, **learned, **given}))
