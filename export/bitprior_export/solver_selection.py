@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import FistaDefaults, SolverDefaults
 from bitprior_runtime.engines import Engine, FloatEngine
-from bitprior_runtime.errors import BitpriorError
+from bitprior_runtime.kernels import NativeError
+from bitprior_runtime.kernels.float_scope import UnsupportedOpError
 from bitprior_runtime.program import Program
 from bitprior_runtime.proximal_defaults import loop_options
 from bitprior_runtime.solvers import initial_latents
@@ -137,5 +138,5 @@ def _fastest(generator: Program, sensing: Program) -> Engine:
 
     try:
         return NativeFloatEngine(generator, sensing, threads=1)
-    except BitpriorError:
+    except (NativeError, UnsupportedOpError):
         return FloatEngine(generator, sensing)

@@ -83,14 +83,13 @@ def test_every_opset_of_a_target_gives_the_same(opset):
 
 @pytest.mark.parametrize("momentum", [False, True])
 def test_rows_stop_by_themselves_and_keep_their_latent(momentum):
-    bundle = tiny_bundle()
-    y = FloatEngine(bundle.generator, bundle.sensing).sense(normal(6, 1, 2, 3))
+    bundle, rng = tiny_bundle(), np.random.default_rng(1)
     found, expected = compare(
         bundle.generator,
         bundle.sensing,
         StepRule(3, momentum=momentum),
-        y,
-        normal(6, 4),
+        rng.standard_normal((6, 3)).astype(np.float32),
+        rng.standard_normal((6, 4)).astype(np.float32),
         60,
         tolerance=0.03,
         beta=0.2,
