@@ -46,7 +46,9 @@ def _inputs(bundle: Bundle, options: ProximalOptions) -> Mapping[str, Array]:
     rows = len(golden.latents)
     start = (np.array(1), np.array(True), golden.latents, golden.losses)
     ends = (np.arange(rows) == 0, np.ones(rows, dtype=np.int64))
-    ahead = (np.float32(1.1) * golden.latents, np.full((rows, 1), 3, dtype=np.float32))
+    # v lies downhill of z: most rows go on with their momentum.
+    v = golden.latents - np.float32(options.step_size) * golden.gradients
+    ahead = (v, np.full((rows, 1), 3, dtype=np.float32))
     return {
         **dict(zip(STEP_INPUTS, (*start, *ends), strict=True)),
         **dict(zip(MOMENTUM_INPUTS, ahead, strict=True)),
@@ -75,5 +77,5 @@ def _compare(
         theta = values[MOMENTUM_INPUTS[1]][:, 0]
         ahead, grown = extrapolate(point, z, after, theta, values["step/loss"] > before)
         kept = np.where(stays, z, ahead)
-        check.compare("the extrapolation", values["step/next_v"], kept, [z])
         check.compare("theta", values["step/next_theta"], grown[:, np.newaxis], [])
+        check.compare("the extrapolation", values["step/next_v"], kept, [z])
