@@ -1,6 +1,7 @@
 """One call of ``bitprior evaluate``: check everything, recover test images, write figures."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +16,11 @@ from bitprior_runtime.solvers import initial_latents
 from bitprior_train.baselines import fit_principal_components
 from bitprior_train.data import Dataset, load_dataset, load_test_part
 from bitprior_train.evaluate import Evaluation, evaluate, recovery_times
+from bitprior_train.evaluate_rows import evaluation_row, sample_archive, training_of
 from bitprior_train.metrics import mean_of, psnr, ssim
-from bitprior_train.provenance import commit
+
+RESULT_KIND = "bitprior evaluation"
+PAPERS_SOLVER = "proximal"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,9 @@ class Question:
         images: How many, from the front of the test part.
         seed: Seed of the start latents.
         restarts: Starts per image.
+        solver: Solver; None: the bundle's.
         steps: Solver steps; None: the bundle's.
+        sparsity: s of P_s; None: the bundle's.
         engine: Engine that recovers.
         kernel: Its kernels.
         activation_bits: Of the integer engine; None: the bundle's.
@@ -43,7 +49,9 @@ class Question:
     images: int
     seed: int
     restarts: int
+    solver: str | None
     steps: int | None
+    sparsity: int | None
     engine: str
     kernel: str
     activation_bits: int | None
@@ -54,8 +62,20 @@ class Question:
     @property
     def settings(self) -> dict[str, Any]:
         """Options of ``Model.recover``."""
-        names = ("seed", "restarts", "steps", "engine", "kernel", "activation_bits")
-        return {name: getattr(self, name) for name in names}
+        names = ("seed", "restarts", "solver", "steps", "sparsity", "engine", "kernel")
+        return {name: getattr(self, name) for name in (*names, "activation_bits")}
+
+    @property
+    def command(self) -> str:
+        """The command line that asks it again, in the folder of the bundles."""
+        words = ["bitprior", "evaluate", *(path.name for path in self.bundles)]
+        options = {"dataset": self.dataset, "images": self.images, **self.settings}
+        if self.components:
+            options["components"] = self.components
+        for name, value in options.items():
+            if value is not None:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        return shlex.join(words)
 
 
 def run_evaluation(question: Question, *, json_mode: bool) -> None:
@@ -72,27 +92,28 @@ def run_evaluation(question: Question, *, json_mode: bool) -> None:
         _evaluate(path, model, data, question)
         for path, model in zip(question.bundles, models, strict=True)
     ]
-    times = recovery_times(models, found, **question.settings)
+    times = recovery_times(models, found)
     rows = [
-        {**_row(path, model, evaluation, data, question), "recovery_ms": milliseconds}
+        _row(path, model, evaluation, milliseconds, data, question)
         for path, model, evaluation, milliseconds in zip(
             question.bundles, models, found, times, strict=True
         )
     ]
     result = {
+        "kind": RESULT_KIND,
         "dataset": data.name,
         "split_hash": data.split_hash,
         "resized": data.resized,
-        "trained_on": sorted({_training(model)["dataset"] for model in models}),
+        "trained_on": sorted({str(training_of(model).get("dataset")) for model in models}),
         "part": f"test, first {question.images}",
         "seed": question.seed,
-        "restarts": question.restarts,
-        "commit": commit(),
+        "command": question.command,
         "rows": rows,
         "baselines": _baselines(data, models[0], question),
     }
     if question.out is not None:
-        write_atomically(question.out, (json.dumps(result, indent=2) + "\n").encode())
+        write_atomically(question.out.with_suffix(".npz"), sample_archive(found))
+        write_atomically(question.out, (json.dumps(result, indent=1) + "\n").encode())
     emit(result, _text(result), json_mode)
 
 
@@ -101,7 +122,7 @@ def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
 
     The images of another data set are shrunk to the geometry of the first bundle.
     """
-    if _training(models[0])["dataset"] == question.dataset:
+    if training_of(models[0]).get("dataset") == question.dataset:
         data = _training_data(models[0])
     else:
         _, height, width = models[0].geometry
@@ -120,24 +141,18 @@ def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
     return data
 
 
-def _training(model: Model) -> dict[str, Any]:
-    """Return what the bundle says about its training."""
-    training: Any = model.bundle.manifest.training
-    return dict(training)
-
-
 def _other_split(model: Model, data: Dataset) -> bool:
     """Say whether a prior was trained on the same data set, but not as it is split here.
 
     Then it may have been trained on these test images, e.g. if its archive was another one.
     """
-    training = _training(model)
-    return training["dataset"] == data.name and training.get("split_hash") != data.split_hash
+    training = training_of(model)
+    return training.get("dataset") == data.name and training.get("split_hash") != data.split_hash
 
 
 def _training_data(model: Model) -> Dataset:
     """Load the data set a bundle was trained on, split and resized as then."""
-    images = _training(model)["config"]["data"]
+    images = training_of(model)["config"]["data"]
     size = images.get("size", 0)  # bundles of version 0.1.0 name none
     return load_dataset(images["name"], images["split_seed"], images["validation"], size)
 
@@ -148,24 +163,36 @@ def _evaluate(path: Path, model: Model, data: Dataset, question: Question) -> Ev
             model,
             data.images(data.test[: question.images]),
             progress=progress,
-            **question.settings,
+            **_settings(model, question),
         )
 
 
+def _settings(model: Model, question: Question) -> dict[str, Any]:
+    """Return options of ``Model.recover``.
+
+    The proximal solver by name is the papers': s and beta as in training, whatever else the bundle
+    takes by default.
+    """
+    settings = question.settings
+    if question.solver != PAPERS_SOLVER:
+        return settings
+    training = training_of(model)
+    if question.sparsity is None:
+        settings["sparsity"] = training.get("sparsity")
+    plain = {"line_search": False, "momentum": False}
+    return {**settings, "step_size": training.get("step_size"), **plain}
+
+
 def _row(
-    path: Path, model: Model, found: Evaluation, data: Dataset, question: Question
+    path: Path,
+    model: Model,
+    found: Evaluation,
+    milliseconds: float,
+    data: Dataset,
+    question: Question,
 ) -> dict[str, Any]:
-    info = model.info
-    row = {
-        "bundle": path.name,
-        "bits": info["bits"],
-        "grid": info["grid"],
-        "measurements": info["measurement"]["size"],
-        "bytes": info["bytes"],
-        **found.figures(),
-        "other_split": _other_split(model, data),
-        "training": info["training"],
-    }
+    row = evaluation_row(path.stem, model, found, milliseconds)
+    row["other_split"] = _other_split(model, data)
     if question.reference is not None:
         row["torch"] = _parity(model, question, data)
     return row
@@ -208,8 +235,13 @@ def _text(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         quality = f"PSNR {row['psnr']['mean']:.2f} ± {row['psnr']['half_width']:.2f} dB"
         cost = f"{row['bytes']['generator']:,} bytes of generator, {row['recovery_ms']:.1f} ms"
-        ran = f"a recovery ({row['engine']}/{row['kernel']})"
-        lines.append(f"  {row['bundle']}: {quality}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
+        solver = row["solver"]
+        ran = f"a recovery ({solver['name']}, {solver['steps']} steps"
+        ran += f", {row['engine']}/{row['kernel']})"
+        head = f"  {row['bundle']}, {row['system']}, m = {row['measurements']}: {quality}"
+        lines.append(f"{head}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
+        if row["success_rate"] is not None:
+            lines.append(f"    found, signs resolved: {row['success_rate']:.1%} of the images")
         if row["other_split"]:
             warned = "test images may be among those it was trained on"
             lines.append(f"    trained on another split of {result['dataset']}: {warned}")
