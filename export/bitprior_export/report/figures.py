@@ -94,6 +94,7 @@ def _weights(row: Row) -> str:
         width = 0.85 * float(gaps.min()) if len(gaps) and gaps.min() > 0 else 0.85
         axes.bar(spread.at, spread.share, width, color=_COLOURS["weights"])
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_ylim(_LEAST_SHARE, 1.5)
         axes.set_title(row.label)
         level = spread.unit == "level"

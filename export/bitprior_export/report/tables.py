@@ -18,8 +18,8 @@ from bitprior_export.report.selection import (
 NONE = "\N{EN DASH}"
 
 UNPRINTED = (
-    "The paper does not print m, s and its networks' sizes for this data set: gaps compare, absolute "
-    "figures do not."
+    "The paper does not print m, s and its networks' sizes for this data set: gaps compare, "
+    "absolute figures do not."
 )
 
 
