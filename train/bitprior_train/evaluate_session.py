@@ -7,7 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_export.report import KIND
 from bitprior_runtime.cli.output import emit, progress_bar
+from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.model import Model, load
@@ -17,9 +22,9 @@ from bitprior_train.baselines import fit_principal_components
 from bitprior_train.data import Dataset, load_dataset, load_test_part
 from bitprior_train.evaluate import Evaluation, evaluate, recovery_times
 from bitprior_train.evaluate_rows import evaluation_row, sample_archive, training_of
+from bitprior_train.evaluate_text import as_text
 from bitprior_train.metrics import mean_of, psnr, ssim
 
-RESULT_KIND = "bitprior evaluation"
 PAPERS_SOLVER = "proximal"
 
 
@@ -47,17 +52,17 @@ class Question:
     bundles: Sequence[Path]
     dataset: str
     images: int
-    seed: int
-    restarts: int
-    solver: str | None
-    steps: int | None
-    sparsity: int | None
-    engine: str
-    kernel: str
-    activation_bits: int | None
-    components: int
-    reference: Path | None
-    out: Path | None
+    seed: int = 0
+    restarts: int = 1
+    solver: str | None = None
+    steps: int | None = None
+    sparsity: int | None = None
+    engine: str = "float"
+    kernel: str = AUTO
+    activation_bits: int | None = None
+    components: int = 0
+    reference: Path | None = None
+    out: Path | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -80,6 +85,32 @@ class Question:
 
 def run_evaluation(question: Question, *, json_mode: bool) -> None:
     """Evaluate bundles and print, and store, the figures."""
+    result = evaluate_bundles(question).result
+    emit(result, as_text(result), json_mode)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What was found.
+
+    Attributes:
+        result: The figures, ready for JSON.
+        samples: Images to show, as an .npz archive.
+        measurements: What the first bundle measured, [N,m].
+    """
+
+    result: dict[str, Any]
+    samples: bytes
+    measurements: NDArray[np.float32]
+
+
+def evaluate_bundles(question: Question) -> Answer:
+    """Check everything, recover, and write the figures and images if they have a place.
+
+    Raises:
+        UsageError: The bundles, the data and the options do not fit each other.
+        BundleError: A bundle is damaged.
+    """
     if question.out is not None:
         check_writable(question.out)
     if question.reference is not None and len(question.bundles) != 1:
@@ -100,7 +131,7 @@ def run_evaluation(question: Question, *, json_mode: bool) -> None:
         )
     ]
     result = {
-        "kind": RESULT_KIND,
+        "kind": KIND,
         "dataset": data.name,
         "split_hash": data.split_hash,
         "resized": data.resized,
@@ -111,10 +142,11 @@ def run_evaluation(question: Question, *, json_mode: bool) -> None:
         "rows": rows,
         "baselines": _baselines(data, models[0], question),
     }
+    samples = sample_archive(found)
     if question.out is not None:
-        write_atomically(question.out.with_suffix(".npz"), sample_archive(found))
+        write_atomically(question.out.with_suffix(".npz"), samples)
         write_atomically(question.out, (json.dumps(result, indent=1) + "\n").encode())
-    emit(result, _text(result), json_mode)
+    return Answer(result, samples, found[0].measurements)
 
 
 def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
@@ -225,37 +257,3 @@ def _baselines(data: Dataset, model: Model, question: Question) -> list[dict[str
         quality, likeness = mean_of(psnr(drawn, images)), mean_of(ssim(drawn, images))
         rows.append({"name": name, "psnr": asdict(quality), "ssim": asdict(likeness)})
     return rows
-
-
-def _text(result: dict[str, Any]) -> str:
-    part = f"{result['dataset']}, {result['part']} images"
-    resized = "" if result["resized"] == "no" else f" ({result['resized']})"
-    trained = " and ".join(result["trained_on"])
-    lines = [f"Evaluated on {part}{resized}, seed {result['seed']}; trained on {trained}"]
-    for row in result["rows"]:
-        quality = f"PSNR {row['psnr']['mean']:.2f} ± {row['psnr']['half_width']:.2f} dB"
-        cost = f"{row['bytes']['generator']:,} bytes of generator, {row['recovery_ms']:.1f} ms"
-        solver = row["solver"]
-        ran = f"a recovery ({solver['name']}, {solver['steps']} steps"
-        ran += f", {row['engine']}/{row['kernel']})"
-        head = f"  {row['bundle']}, {row['system']}, m = {row['measurements']}: {quality}"
-        lines.append(f"{head}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
-        if row["success_rate"] is not None:
-            lines.append(f"    found, signs resolved: {row['success_rate']:.1%} of the images")
-        if row["other_split"]:
-            warned = "test images may be among those it was trained on"
-            lines.append(f"    trained on another split of {result['dataset']}: {warned}")
-        if "torch" in row:
-            lines.append(_parity_line(row["torch"]))
-    for row in result["baselines"]:
-        quality = f"PSNR {row['psnr']['mean']:.2f} dB, SSIM {row['ssim']['mean']:.4f}"
-        lines.append(f"  {row['name']} (sees the image itself): {quality}")
-    return "\n".join(lines)
-
-
-def _parity_line(torch: dict[str, Any]) -> str:
-    quality = f"{torch['psnr_torch']:.3f} dB against {torch['psnr_runtime']:.3f}"
-    share = f"{torch['trace_rows']:.1%} of {torch['steps']}-step traces agree within 1e-3"
-    exact = f"all of them within {torch['trace_float64']:.0e} in float64"
-    gradient = f"gradients differ by {torch['gradient']:.1e}"
-    return f"    torch, same y and z0: {quality}; {gradient}; {share}, {exact}"
