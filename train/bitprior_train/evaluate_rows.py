@@ -59,6 +59,7 @@ def evaluation_row(
         "kernel": recovery.kernel,
         "activation_bits": found.settings.get("activation_bits"),
         "recovery_ms": milliseconds,
+        "busy": is_busy(),
         "machine": machine(),
         "commit": commit(),
         "made_by": making_commands(training, stem),
@@ -77,7 +78,9 @@ def training_of(model: Model) -> dict[str, Any]:
 
 
 def system_name(bits: int, training: dict[str, Any]) -> str:
-    """Return how the papers call a prior."""
+    """Return how the papers call a prior; a stranger's is just a prior."""
+    if "config" not in training:
+        return f"{bits}-bit prior"
     if training.get("system", "sdlss") == "dcs":
         return f"{bits}-bit DCS"
     return f"{bits}-bit {'SDLSS' if bits == 32 else 'Q-GEN'}"
@@ -100,6 +103,11 @@ def machine() -> str:
         f"{platform.machine()} {platform.system()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}, numpy {np.__version__}"
     )
+
+
+def is_busy() -> bool:
+    """Say whether more work than the machine has cores ran in the last minute: times are long."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
 def sample_archive(evaluations: Sequence[Evaluation]) -> bytes:

@@ -1,6 +1,5 @@
 """Fields of a results file, each checked: a stranger may have written it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from bitprior_runtime.errors import UsageError
 
 MAX_TEXT = 4096
 MAX_ITEMS = 1024
+LARGEST = 1e15
 
 
 class Fields:
@@ -97,7 +97,7 @@ class Fields:
         return value
 
     def _as_number(self, value: Any, name: str) -> float:
-        if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > 1e15:
+        if type(value) not in (int, float) or not abs(value) <= LARGEST:  # nor is NaN
             raise wrong(f"{self._where}: {name} as a finite number", value)
         return float(value)
 

@@ -73,6 +73,7 @@ def _record(result: Result, row: Row) -> Mapping[str, Any]:
         "generator_bytes": row.generator_bytes,
         "bundle_bytes": row.bundle_bytes,
         "recovery_ms": row.recovery_ms,
+        "busy": row.busy,
         "solver": row.solver.name,
         "line_search_or_momentum": row.solver.variant,
         "steps": row.solver.steps,

@@ -64,7 +64,7 @@ def parse_result(document: Any, name: str, samples: Samples | None = None) -> Re
     fields = Fields(document, f"{name}.json")
     rows = [_row(row) for row in fields.list_of("rows")]
     if not rows:
-        raise wrong(f"{name}.json: at least one row", rows)
+        raise wrong(f"{name}.json: rows, at least one", rows)
     if samples is not None and len(samples.recovered) != len(rows):
         raise wrong(f"{name}.npz: images of {len(rows)} rows", len(samples.recovered))
     return Result(
@@ -105,6 +105,7 @@ def _row(row: Fields) -> Row:
         generator_bytes=size.integer("generator", 1),
         bundle_bytes=size.integer("bundle", 1),
         recovery_ms=row.number("recovery_ms"),
+        busy=row.flag("busy"),
         solver=Solver(
             name=solver.text("name"),
             steps=solver.integer("steps"),

@@ -82,6 +82,7 @@ class Row:
         generator_bytes: Packed weights, scales and biases of G.
         bundle_bytes: The whole file.
         recovery_ms: Median wall time of recovering one image, batch 1.
+        busy: Whether other work ran beside it, so that this time is too long.
         solver: What ran.
         restarts: Starts for each image.
         engine: Engine that ran.
@@ -106,6 +107,7 @@ class Row:
     generator_bytes: int
     bundle_bytes: int
     recovery_ms: float
+    busy: bool
     solver: Solver
     restarts: int
     engine: str

@@ -106,6 +106,8 @@ def width_table(result: Result) -> Table:
         for each in result.baselines
     ]
     notes = [_conditions(result), *ordering_notes(result)]
+    if any(row.busy for row in result.rows):
+        notes.append("Other work ran on the machine: compare these times, do not quote them.")
     return Table(result.name, setting_title(result), columns, rows, notes)
 
 
