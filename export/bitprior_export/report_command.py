@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 Format: TypeAlias = Literal["html", "md", "csv", "json"]
 
-_TITLE = "bitprior: results"
-_SUMMARY = (
+TITLE = "bitprior: results"
+SUMMARY = (
     "Images recovered from compressed measurements with generative priors of 1 to 4 bits and of 32 "
     "bits. The tables are made by bitprior report from what bitprior evaluate measured."
 )
@@ -31,7 +31,7 @@ def report(
         list[Path] | None,
         typer.Option(help="Document whose marked tables are brought up to date; may be repeated."),
     ] = None,
-    title: Annotated[str, typer.Option(help="Heading of html and md.")] = _TITLE,
+    title: Annotated[str, typer.Option(help="Heading of html and md.")] = TITLE,
     json: JsonFlag = False,
 ) -> None:
     """Show what evaluations found: tables beside the paper's, figures, images, commands."""
@@ -46,7 +46,7 @@ def report(
         check_writable(out)
     found = read_results(results)
     if out is not None:
-        write_atomically(out, _render(Report(title, _SUMMARY, found, {}), format_).encode())
+        write_atomically(out, _render(Report(title, SUMMARY, found, {}), format_).encode())
     for document in documents:
         fill_document(document, found)
     written = [str(path) for path in (*([out] if out else []), *documents)]

@@ -11,9 +11,7 @@ from bitprior_runtime.files import write_atomically
 
 _BEGIN = "<!-- results:{} -->"
 _END = "<!-- results end -->"
-_MARKED = re.compile(
-    r"<!-- results:(?P<name>\S+) -->\n(?P<text>.*?)<!-- results end -->", re.DOTALL
-)
+MARKED = re.compile(r"<!-- results:(?P<name>\S+) -->\n(?P<text>.*?)<!-- results end -->", re.DOTALL)
 _SPECIAL = re.compile(r"([|<>&*_`\[\]\\])")
 
 
@@ -60,7 +58,7 @@ def filled(text: str, results: Sequence[Result], where: str) -> str:
         UsageError: There is no marker, or none of the tables has its name.
     """
     tables = {table.name: table for table in all_tables(results)}
-    if not _MARKED.search(text):
+    if not MARKED.search(text):
         raise UsageError(
             f"markers {_BEGIN.format('NAME')} and {_END} in {where}", "none", "add them"
         )
@@ -73,7 +71,7 @@ def filled(text: str, results: Sequence[Result], where: str) -> str:
             )
         return f"{_BEGIN.format(name)}\n{table_markdown(tables[name])}\n{_END}"
 
-    return _MARKED.sub(table_of, text)
+    return MARKED.sub(table_of, text)
 
 
 def fill(path: Path, results: Sequence[Result]) -> None:
