@@ -13,7 +13,7 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 _CONSOLE = re.compile(r'CONSOLE[:(].*?\] ?"(.*?)", source', re.DOTALL)
-# No name resolves, so that every request fails, and a request that fails is on the console.
+# The page's own policy refuses every request, and says so on the console; no name resolves either.
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
@@ -27,7 +27,7 @@ class View:
 
     Attributes:
         pixels: uint8 [height, width, 3].
-        console: Messages on the console: errors, and requests that failed or were refused.
+        console: Messages on the console: errors, and requests that were refused.
     """
 
     pixels: np.ndarray

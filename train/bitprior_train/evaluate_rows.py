@@ -19,7 +19,7 @@ from bitprior_train.train_command import making_commands
 from bitprior_train.weight_histogram import weight_histogram
 
 KEPT_IMAGES = 8
-_SOLVER_WISHES = ("steps", "sparsity", "step_size", "line_search", "momentum")
+_SOLVER_WISHES = ("steps", "sparsity")
 
 
 def evaluation_row(

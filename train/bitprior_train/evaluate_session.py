@@ -25,8 +25,6 @@ from bitprior_train.evaluate_rows import evaluation_row, sample_archive, trainin
 from bitprior_train.evaluate_text import as_text
 from bitprior_train.metrics import mean_of, psnr, ssim
 
-PAPERS_SOLVER = "proximal"
-
 
 @dataclass(frozen=True)
 class Question:
@@ -195,24 +193,8 @@ def _evaluate(path: Path, model: Model, data: Dataset, question: Question) -> Ev
             model,
             data.images(data.test[: question.images]),
             progress=progress,
-            **_settings(model, question),
+            **question.settings,
         )
-
-
-def _settings(model: Model, question: Question) -> dict[str, Any]:
-    """Return options of ``Model.recover``.
-
-    The proximal solver by name is the papers': s and beta as in training, whatever else the bundle
-    takes by default.
-    """
-    settings = question.settings
-    if question.solver != PAPERS_SOLVER:
-        return settings
-    training = training_of(model)
-    if question.sparsity is None:
-        settings["sparsity"] = training.get("sparsity")
-    plain = {"line_search": False, "momentum": False}
-    return {**settings, "step_size": training.get("step_size"), **plain}
 
 
 def _row(

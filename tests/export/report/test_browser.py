@@ -43,13 +43,10 @@ def test_on_a_desk_in_the_light_images_and_figures_are_drawn(page, tmp_path):
     assert len(black_to_white) > 200, "gray images"
 
 
-def test_a_page_that_asks_the_network_would_be_caught(page, tmp_path):
+def test_a_page_that_asks_for_anything_is_refused_it_and_complains(page, tmp_path):
     asking = tmp_path / "asking.html"
     text = page.read_text("utf-8")
     asking.write_text(text.replace("</h1>", '</h1><img src="http://example.invalid/x.png">'))
     assert any(
         "Content Security Policy" in line for line in look(asking, tmp_path, 390, 800).console
     )
-    unguarded = asking.read_text("utf-8").replace("Content-Security-Policy", "X-Nothing")
-    asking.write_text(unguarded)
-    assert any("ERR_NAME_NOT_RESOLVED" in line for line in look(asking, tmp_path, 390, 800).console)
