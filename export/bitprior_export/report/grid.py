@@ -61,5 +61,5 @@ def _cell(samples: Samples, row: int, column: int) -> Cell:
 
 
 def _url(image: NDArray[np.uint8]) -> str:
-    png = encode_png(image.astype(np.float32) / 255)
+    png = encode_png(image.astype(np.float32) / np.float32(255))
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -22,6 +22,8 @@ UNPRINTED = (
     "absolute figures do not."
 )
 
+COSTS = "Ratio compares generators, ms is one recovery of one image."
+
 
 @dataclass(frozen=True)
 class Table:
@@ -105,7 +107,7 @@ def width_table(result: Result) -> Table:
         [each.label, _mean(each.psnr, 2), _mean(each.ssim, 4), "", "", "", "", ""]
         for each in result.baselines
     ]
-    notes = [_conditions(result), *ordering_notes(result)]
+    notes = [f"{_conditions(result)} {COSTS}", *ordering_notes(result)]
     if any(row.busy for row in result.rows):
         notes.append("Other work ran on the machine: compare these times, do not quote them.")
     return Table(result.name, setting_title(result), columns, rows, notes)
@@ -220,7 +222,7 @@ def _conditions(result: Result) -> str:
     text += (
         f"; m = {row.measurements}, s = {' or '.join(map(str, sparsities)) or 'dense'}, "
         f"{row.solver.name}, {row.solver.steps} steps, {restarts}, {row.engine}/{row.kernel}; "
-        "± is half a 95 % interval over images; ms is one recovery of one image"
+        "± is half a 95 % interval over images"
     )
     return f"{text}."
 
