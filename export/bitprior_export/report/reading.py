@@ -39,7 +39,7 @@ def read_results(folder: Path) -> Sequence[Result]:
     if not folder.is_dir():
         raise MissingFileError(f"a folder of results {folder}", "no such folder", "check the name")
     results = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
         document = _document(path)
         if isinstance(document, Mapping) and document.get("kind") == KIND:
             results.append(parse_result(document, path.stem, _samples(path.with_suffix(".npz"))))

@@ -81,7 +81,7 @@ class Row:
         success_rate: Share of images phase retrieval found; None elsewhere.
         generator_bytes: Packed weights, scales and biases of G.
         bundle_bytes: The whole file.
-        recovery_ms: Median wall time of recovering one image, batch 1.
+        recovery_ms: Fastest wall time of recovering one image, batch 1.
         busy: Whether other work ran beside it, so that this time is too long.
         solver: What ran.
         restarts: Starts for each image.

@@ -22,7 +22,7 @@ UNPRINTED = (
     "absolute figures do not."
 )
 
-COSTS = "Ratio compares generators, ms is one recovery of one image."
+COSTS = "Ratio compares generators, ms is one recovery of one image, the fastest of 20."
 
 
 @dataclass(frozen=True)
