@@ -129,7 +129,7 @@ def is_done(out: Path, runs: Sequence[Run], command: Sequence[str]) -> bool:
         return False
     options = command[2 + len(runs) : -2]
     pairs = zip(options[::2], options[1::2], strict=True)
-    return all(f" {name} {value}" in f"{result['command']} " for name, value in pairs)
+    return all(f" {name} {value} " in f"{result['command']} " for name, value in pairs)
 
 
 def _digest(bundle: Path) -> str:
