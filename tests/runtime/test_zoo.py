@@ -107,3 +107,9 @@ def test_what_is_written_as_a_path_is_never_a_name(path):
     assert find_bundle(path) == Path(path)
     with pytest.raises(MissingFileError, match="expected a bundle at"):
         load(path)
+
+
+def test_priors_of_the_zoo_are_compared_by_name(capsys):
+    name = zoo_names()[0]
+    assert run(["compare", name, str(FOLDER / f"{name}.bitprior")]) == 0
+    assert "qual" in capsys.readouterr().out

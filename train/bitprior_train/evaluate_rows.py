@@ -71,7 +71,7 @@ def evaluation_row(
 
 def training_of(model: Model) -> dict[str, Any]:
     """Return what a bundle says about its training, without the folders of another machine."""
-    training: Any = dict(model.bundle.manifest.training)
+    training: dict[str, Any] = dict(model.bundle.manifest.training)
     if isinstance(start := training.get("init_from"), str):
         training["init_from"] = PurePath(start).name
     return training
