@@ -23,6 +23,8 @@ WIDTHS = (32, 4, 3, 2, 1)
 START = "base"
 SHOWN = 10
 RESTARTS = 4
+# The papers' recovery at every width, whatever a bundle's own solver.
+SOLVER, STEPS = "proximal", 50
 
 Say = Callable[[str], None]
 
@@ -78,6 +80,8 @@ def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> Dem
             images=len(data.test),
             seed=seed,
             restarts=RESTARTS,
+            solver=SOLVER,
+            steps=STEPS,
             components=config.model.sparsity,
             out=results / "digits.json",
         )
@@ -89,7 +93,7 @@ def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> Dem
         "bitprior: what a bit width costs",
         _summary(widest),
         [found],
-        gather_facts(data, widest, config, seed, command),
+        gather_facts(data, found.rows[0], config, seed, command),
     )
     write_array(folder / "measurements.npy", answer.measurements[:SHOWN])
     path = folder / "report.html"
