@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from bitprior_export.report_command import report
 from bitprior_runtime.bundle.manifest import InitialLatent, SolverName
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.cli.verbs import add_verb
@@ -20,9 +21,10 @@ _TARGETS = ("onnx", "qonnx", "onnx-training")
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``export`` and ``compare`` to the command line."""
+    """Add ``export``, ``compare`` and ``report`` to the command line."""
     add_verb(app, "export", export, extra="export", packages=_PACKAGES)
     add_verb(app, "compare", compare, extra="export", packages=_PACKAGES)
+    add_verb(app, "report", report, extra="report", packages=("jinja2", "matplotlib"))
 
 
 def export(

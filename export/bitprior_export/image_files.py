@@ -56,17 +56,17 @@ def load_images(
     return check_images(images, geometry)[:MAX_IMAGES]
 
 
-def read_archive(data: bytes) -> NDArray[Any]:
-    """Return the array ``images`` of an .npz archive, its size checked first.
+def read_archive(data: bytes, name: str = "images") -> NDArray[Any]:
+    """Return the array ``name`` of an .npz archive, its size checked first.
 
     Raises:
         One of BROKEN_ARCHIVE: It is damaged, too large or something else.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        size = archive.getinfo("images.npy").file_size
+        size = archive.getinfo(f"{name}.npy").file_size
         if size > MAX_ARCHIVE_BYTES:
-            raise ValueError(f"{size} bytes of images")
-        images: NDArray[Any] = np.lib.format.read_array(
-            io.BytesIO(archive.read("images.npy")), allow_pickle=False
+            raise ValueError(f"{size} bytes of {name}")
+        array: NDArray[Any] = np.lib.format.read_array(
+            io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False
         )
-    return images
+    return array

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bitprior_export.errors import RunRecordError
@@ -84,4 +85,6 @@ def _training(run: TrainingRun) -> Mapping[str, Any]:
         name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest()
         for name in (GENERATOR, SENSING)
     }
+    if isinstance(start := kept.get("init_from"), str):
+        kept["init_from"] = Path(start).name  # the rest is nobody's business but this machine's
     return {**kept, "sources": sources}

@@ -21,23 +21,26 @@ from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, choose
 from bitprior_runtime.solvers.solution import check_range
+from bitprior_runtime.zoo import find_bundle
 
 
 def load(path: str | os.PathLike[str]) -> "Model":
     """Load a bundle.
 
     Args:
-        path: A ``.bitprior`` file.
+        path: A ``.bitprior`` file, or the name of a prior that comes with bitprior, see
+            :func:`bitprior_runtime.zoo.zoo_names`. A file of that name goes first.
 
     Returns:
         The model, its hashes checked.
 
     Raises:
-        MissingFileError: No such file.
+        MissingFileError: No such file, and no such name.
         BundleError: Not a whole, unchanged bundle of a known format; the subclass says why.
     """
-    bundle = read_bundle(path)
-    return Model(bundle, os.stat(path).st_size, Path(path))
+    file = find_bundle(path)
+    bundle = read_bundle(file)
+    return Model(bundle, os.stat(file).st_size, file)
 
 
 class Model:

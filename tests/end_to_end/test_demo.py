@@ -19,7 +19,7 @@ def demo(tmp_path_factory):
 def test_every_width_has_a_bundle_and_the_report_is_there(demo):
     found = {path.name for path in demo.iterdir()}
     bundles = {f"digits-{bits}bit.bitprior" for bits in (1, 2, 3, 4, 32)}
-    assert found == bundles | {"runs", "report.html", "measurements.npy"}
+    assert found == bundles | {"runs", "results", "report.html", "measurements.npy"}
 
 
 def test_the_report_shows_every_width(demo):

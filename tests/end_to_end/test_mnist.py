@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bitprior_runtime.cli.main import run
+from bitprior_runtime.zoo import zoo_names
 
 ARCHIVE = Path(os.environ.get("BITPRIOR_DATA", "")) / "mnist.npz"
 pytestmark = [
@@ -66,3 +67,13 @@ def test_figures_say_where_they_come_from(figures):
     assert row["training"]["dataset"] == "mnist"
     assert (row["engine"], row["kernel"]) == ("float", "native")
     assert row["psnr"]["count"] == 200
+
+
+def test_the_zoo_recovers_real_digits(capsys):
+    command = ["evaluate", *zoo_names(), "--dataset", "mnist", "--images", "40", "--json"]
+    assert run([*command, "--components", "1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    mean_image = found["baselines"][0]["psnr"]["mean"]
+    assert [row["bundle"] for row in found["rows"]] == zoo_names()
+    assert min(row["psnr"]["mean"] for row in found["rows"]) > mean_image + 6
+    assert not any(row["other_split"] for row in found["rows"])

@@ -9,12 +9,17 @@ from bitprior_runtime.cli.output import JsonFlag
 
 
 def evaluate(
-    bundles: Annotated[list[Path], typer.Argument(help="Bundles to evaluate.")],
+    bundles: Annotated[list[Path], typer.Argument(help="Bundles, or names of the zoo.")],
     dataset: Annotated[str, typer.Option(help="Data set whose test images are recovered.")],
     images: Annotated[int, typer.Option(help="Test images, from the front.", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the start latents.", min=0)] = 0,
     restarts: Annotated[int, typer.Option(help="Starts per image; lowest loss wins.", min=1)] = 1,
+    solver: Annotated[
+        str | None,
+        typer.Option(help="proximal: as the paper has it; adam, ...; default: the bundle's."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Solver steps.", min=1)] = None,
+    sparsity: Annotated[int | None, typer.Option(help="Latent entries kept (P_s).", min=1)] = None,
     engine: Annotated[
         str, typer.Option(help="float, integer, onnx; auto: the fastest by a measured probe.")
     ] = "float",
@@ -42,7 +47,9 @@ def evaluate(
         images=images,
         seed=seed,
         restarts=restarts,
+        solver=solver,
         steps=steps,
+        sparsity=sparsity,
         engine=engine,
         kernel=kernel,
         activation_bits=activation_bits,

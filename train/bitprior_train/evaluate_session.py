@@ -1,12 +1,18 @@
 """One call of ``bitprior evaluate``: check everything, recover test images, write figures."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_export.report import KIND
 from bitprior_runtime.cli.output import emit, progress_bar
+from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.model import Model, load
@@ -15,8 +21,9 @@ from bitprior_runtime.solvers import initial_latents
 from bitprior_train.baselines import fit_principal_components
 from bitprior_train.data import Dataset, load_dataset, load_test_part
 from bitprior_train.evaluate import Evaluation, evaluate, recovery_times
+from bitprior_train.evaluate_rows import evaluation_row, sample_archive, training_of
+from bitprior_train.evaluate_text import as_text
 from bitprior_train.metrics import mean_of, psnr, ssim
-from bitprior_train.provenance import commit
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,9 @@ class Question:
         images: How many, from the front of the test part.
         seed: Seed of the start latents.
         restarts: Starts per image.
+        solver: Solver; None: the bundle's.
         steps: Solver steps; None: the bundle's.
+        sparsity: s of P_s; None: the bundle's.
         engine: Engine that recovers.
         kernel: Its kernels.
         activation_bits: Of the integer engine; None: the bundle's.
@@ -41,25 +50,65 @@ class Question:
     bundles: Sequence[Path]
     dataset: str
     images: int
-    seed: int
-    restarts: int
-    steps: int | None
-    engine: str
-    kernel: str
-    activation_bits: int | None
-    components: int
-    reference: Path | None
-    out: Path | None
+    seed: int = 0
+    restarts: int = 1
+    solver: str | None = None
+    steps: int | None = None
+    sparsity: int | None = None
+    engine: str = "float"
+    kernel: str = AUTO
+    activation_bits: int | None = None
+    components: int = 0
+    reference: Path | None = None
+    out: Path | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """Options of ``Model.recover``."""
-        names = ("seed", "restarts", "steps", "engine", "kernel", "activation_bits")
-        return {name: getattr(self, name) for name in names}
+        names = ("seed", "restarts", "solver", "steps", "sparsity", "engine", "kernel")
+        return {name: getattr(self, name) for name in (*names, "activation_bits")}
+
+    @property
+    def command(self) -> str:
+        """The command line that asks it again, in the folder of the bundles."""
+        words = ["bitprior", "evaluate", *(path.name for path in self.bundles)]
+        options = {"dataset": self.dataset, "images": self.images, **self.settings}
+        if self.components:
+            options["components"] = self.components
+        for name, value in options.items():
+            if value is not None:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        return shlex.join(words)
 
 
 def run_evaluation(question: Question, *, json_mode: bool) -> None:
     """Evaluate bundles and print, and store, the figures."""
+    result = evaluate_bundles(question).result
+    emit(result, as_text(result), json_mode)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What was found.
+
+    Attributes:
+        result: The figures, ready for JSON.
+        samples: Images to show, as an .npz archive.
+        measurements: What the first bundle measured, [N,m].
+    """
+
+    result: dict[str, Any]
+    samples: bytes
+    measurements: NDArray[np.float32]
+
+
+def evaluate_bundles(question: Question) -> Answer:
+    """Check everything, recover, and write the figures and images if they have a place.
+
+    Raises:
+        UsageError: The bundles, the data and the options do not fit each other.
+        BundleError: A bundle is damaged.
+    """
     if question.out is not None:
         check_writable(question.out)
     if question.reference is not None and len(question.bundles) != 1:
@@ -72,28 +121,30 @@ def run_evaluation(question: Question, *, json_mode: bool) -> None:
         _evaluate(path, model, data, question)
         for path, model in zip(question.bundles, models, strict=True)
     ]
-    times = recovery_times(models, found, **question.settings)
+    times = recovery_times(models, found)
     rows = [
-        {**_row(path, model, evaluation, data, question), "recovery_ms": milliseconds}
+        _row(path, model, evaluation, milliseconds, data, question)
         for path, model, evaluation, milliseconds in zip(
             question.bundles, models, found, times, strict=True
         )
     ]
     result = {
+        "kind": KIND,
         "dataset": data.name,
         "split_hash": data.split_hash,
         "resized": data.resized,
-        "trained_on": sorted({_training(model)["dataset"] for model in models}),
+        "trained_on": sorted({str(training_of(model).get("dataset")) for model in models}),
         "part": f"test, first {question.images}",
         "seed": question.seed,
-        "restarts": question.restarts,
-        "commit": commit(),
+        "command": question.command,
         "rows": rows,
         "baselines": _baselines(data, models[0], question),
     }
+    samples = sample_archive(found)
     if question.out is not None:
-        write_atomically(question.out, (json.dumps(result, indent=2) + "\n").encode())
-    emit(result, _text(result), json_mode)
+        write_atomically(question.out.with_suffix(".npz"), samples)
+        write_atomically(question.out, (json.dumps(result, indent=1) + "\n").encode())
+    return Answer(result, samples, found[0].measurements)
 
 
 def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
@@ -101,7 +152,7 @@ def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
 
     The images of another data set are shrunk to the geometry of the first bundle.
     """
-    if _training(models[0])["dataset"] == question.dataset:
+    if training_of(models[0]).get("dataset") == question.dataset:
         data = _training_data(models[0])
     else:
         _, height, width = models[0].geometry
@@ -120,24 +171,18 @@ def _dataset(question: Question, models: Sequence[Model]) -> Dataset:
     return data
 
 
-def _training(model: Model) -> dict[str, Any]:
-    """Return what the bundle says about its training."""
-    training: Any = model.bundle.manifest.training
-    return dict(training)
-
-
 def _other_split(model: Model, data: Dataset) -> bool:
     """Say whether a prior was trained on the same data set, but not as it is split here.
 
     Then it may have been trained on these test images, e.g. if its archive was another one.
     """
-    training = _training(model)
-    return training["dataset"] == data.name and training.get("split_hash") != data.split_hash
+    training = training_of(model)
+    return training.get("dataset") == data.name and training.get("split_hash") != data.split_hash
 
 
 def _training_data(model: Model) -> Dataset:
     """Load the data set a bundle was trained on, split and resized as then."""
-    images = _training(model)["config"]["data"]
+    images = training_of(model)["config"]["data"]
     size = images.get("size", 0)  # bundles of version 0.1.0 name none
     return load_dataset(images["name"], images["split_seed"], images["validation"], size)
 
@@ -153,19 +198,15 @@ def _evaluate(path: Path, model: Model, data: Dataset, question: Question) -> Ev
 
 
 def _row(
-    path: Path, model: Model, found: Evaluation, data: Dataset, question: Question
+    path: Path,
+    model: Model,
+    found: Evaluation,
+    milliseconds: float,
+    data: Dataset,
+    question: Question,
 ) -> dict[str, Any]:
-    info = model.info
-    row = {
-        "bundle": path.name,
-        "bits": info["bits"],
-        "grid": info["grid"],
-        "measurements": info["measurement"]["size"],
-        "bytes": info["bytes"],
-        **found.figures(),
-        "other_split": _other_split(model, data),
-        "training": info["training"],
-    }
+    row = evaluation_row(path.stem, model, found, milliseconds)
+    row["other_split"] = _other_split(model, data)
     if question.reference is not None:
         row["torch"] = _parity(model, question, data)
     return row
@@ -198,32 +239,3 @@ def _baselines(data: Dataset, model: Model, question: Question) -> list[dict[str
         quality, likeness = mean_of(psnr(drawn, images)), mean_of(ssim(drawn, images))
         rows.append({"name": name, "psnr": asdict(quality), "ssim": asdict(likeness)})
     return rows
-
-
-def _text(result: dict[str, Any]) -> str:
-    part = f"{result['dataset']}, {result['part']} images"
-    resized = "" if result["resized"] == "no" else f" ({result['resized']})"
-    trained = " and ".join(result["trained_on"])
-    lines = [f"Evaluated on {part}{resized}, seed {result['seed']}; trained on {trained}"]
-    for row in result["rows"]:
-        quality = f"PSNR {row['psnr']['mean']:.2f} ± {row['psnr']['half_width']:.2f} dB"
-        cost = f"{row['bytes']['generator']:,} bytes of generator, {row['recovery_ms']:.1f} ms"
-        ran = f"a recovery ({row['engine']}/{row['kernel']})"
-        lines.append(f"  {row['bundle']}: {quality}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
-        if row["other_split"]:
-            warned = "test images may be among those it was trained on"
-            lines.append(f"    trained on another split of {result['dataset']}: {warned}")
-        if "torch" in row:
-            lines.append(_parity_line(row["torch"]))
-    for row in result["baselines"]:
-        quality = f"PSNR {row['psnr']['mean']:.2f} dB, SSIM {row['ssim']['mean']:.4f}"
-        lines.append(f"  {row['name']} (sees the image itself): {quality}")
-    return "\n".join(lines)
-
-
-def _parity_line(torch: dict[str, Any]) -> str:
-    quality = f"{torch['psnr_torch']:.3f} dB against {torch['psnr_runtime']:.3f}"
-    share = f"{torch['trace_rows']:.1%} of {torch['steps']}-step traces agree within 1e-3"
-    exact = f"all of them within {torch['trace_float64']:.0e} in float64"
-    gradient = f"gradients differ by {torch['gradient']:.1e}"
-    return f"    torch, same y and z0: {quality}; {gradient}; {share}, {exact}"

@@ -20,6 +20,7 @@ from bitprior_runtime.companions import MAX_BYTES
 from bitprior_runtime.errors import MissingFileError, UsageError
 from bitprior_runtime.files import read_bytes
 from bitprior_runtime.onnx_graph import OnnxGraph
+from bitprior_runtime.zoo import find_bundle
 
 Array = NDArray[Any]
 
@@ -121,7 +122,8 @@ def _pair(first: Any, second: Any) -> str:
     return f"{first}" if first == second else f"{first or 'none'} and {second or 'none'}"
 
 
-def _open(path: Path) -> _Side:
+def _open(path_or_name: Path) -> _Side:
+    path = find_bundle(path_or_name)
     if path.is_dir():
         path = path / "gradient.onnx"
     if path.suffix == ".onnx":

@@ -1,6 +1,15 @@
-"""The report: one HTML file that shows what each bit width costs."""
+"""The report: what every prior is worth and what it costs, from the results of evaluations."""
 
-from bitprior_export.report.data import Baseline, Report, Row
 from bitprior_export.report.html import write_report
+from bitprior_export.report.reading import KIND, parse_result, parse_samples, read_results
+from bitprior_export.report.results import Report, Result
 
-__all__ = ["Baseline", "Report", "Row", "write_report"]
+__all__ = [
+    "KIND",
+    "Report",
+    "Result",
+    "parse_result",
+    "parse_samples",
+    "read_results",
+    "write_report",
+]

@@ -1,107 +1,155 @@
-"""Figures as inline SVG: accuracy against bit width, and a grid of recovered images."""
+"""Figures as inline SVG: accuracy, size and time against bit width, sparsity sweeps, weights."""
 
 import io
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from bitprior_export.report.data import Report
+from bitprior_export.report.results import Result, Row
 
+# Shares are drawn from the smallest on that can be seen: a few large weights are what sets four
+# bits apart from one.
+_LEAST_SHARE = 1e-5
+_LONG = re.compile(r"\d+\.\d{3,}(?![\d.]*e)")
 # A gray that reads on white and on black paper: the figure follows the page's colour scheme.
 _INK = "#808890"
-_COLOURS = {"psnr": "#2f7ed8", "bytes": "#d9822b", "ms": "#3a9d5d"}
+_COLOURS = {"psnr": "#2f7ed8", "bytes": "#d9822b", "ms": "#3a9d5d", "weights": "#8a6fd1"}
+_LINES = ("#2f7ed8", "#d9822b", "#3a9d5d", "#c2528b", "#8a6fd1", "#20a4a9")
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bitprior",
+    "text.parse_math": False,
     "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # with matplotlib; the page's reader may have another
     "font.size": 10,
     "text.color": _INK,
     "axes.labelcolor": _INK,
     "axes.edgecolor": _INK,
+    "axes.titlesize": 10,
+    "axes.titlecolor": _INK,
     "xtick.color": _INK,
     "ytick.color": _INK,
+    "legend.labelcolor": _INK,
+    "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
 
 
-def accuracy_figure(report: Report) -> str:
-    """Draw PSNR, generator bytes and milliseconds against bit width, side by side."""
-    rows = sorted(report.rows, key=lambda row: row.bits)
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(9, 3.2), layout="constrained")
-        quality, size, time = figure.subplots(1, 3)
-        labels = [str(row.bits) for row in rows]
-        position = np.arange(len(rows))
-        quality.errorbar(
-            position,
-            [row.psnr for row in rows],
-            [row.psnr_half_width for row in rows],
+def width_figures(result: Result) -> Sequence[str]:
+    """Draw PSNR with error bars, generator bytes and milliseconds against bit width."""
+    rows = sorted(result.rows, key=lambda row: (row.bits, row.label))
+
+    def quality(axes: Axes) -> None:
+        axes.errorbar(
+            range(len(rows)),
+            [row.psnr.mean for row in rows],
+            [row.psnr.half_width for row in rows],
             color=_COLOURS["psnr"],
+            linestyle="none",
             marker="o",
             capsize=3,
         )
-        for baseline in report.baselines:
-            quality.axhline(baseline.psnr, color=_INK, linewidth=0.8, linestyle=":")
-            quality.annotate(
-                baseline.label,
-                (position[-1], baseline.psnr),
-                ha="right",
-                va="bottom",
-                fontsize=8,
-                color=_INK,
+        for baseline in result.baselines:
+            axes.axhline(baseline.psnr.mean, color=_INK, linewidth=0.8, linestyle=":")
+            place = (len(rows) - 1, baseline.psnr.mean)
+            axes.annotate(baseline.label, place, ha="right", va="bottom", fontsize=8, color=_INK)
+        axes.set_ylabel("PSNR, dB (95 % interval)")
+
+    def size(axes: Axes) -> None:
+        kilobytes = [row.generator_bytes / 1000 for row in rows]
+        axes.bar(range(len(rows)), kilobytes, color=_COLOURS["bytes"])
+        axes.set_ylabel("generator, kB")
+
+    def time(axes: Axes) -> None:
+        axes.bar(range(len(rows)), [row.recovery_ms for row in rows], color=_COLOURS["ms"])
+        axes.set_ylabel("one recovery, ms")
+
+    return [_over_widths(draw, rows) for draw in (quality, size, time)]
+
+
+def _over_widths(draw: Callable[[Axes], None], rows: Sequence[Row]) -> str:
+    def panel(axes: Axes) -> None:
+        draw(axes)
+        labels = ["DCS" if row.system.endswith("DCS") else str(row.bits) for row in rows]
+        axes.set_xticks(range(len(rows)), labels)
+        axes.set_xlabel("bits per weight")
+
+    return _draw(panel)
+
+
+def weight_figures(result: Result) -> Sequence[str]:
+    """Draw how the weights of each prior are spread, a panel each, the fewest bits first."""
+    rows = sorted(result.rows, key=lambda row: (row.bits, row.label))
+    return [_weights(row) for row in rows]
+
+
+def _weights(row: Row) -> str:
+    def panel(axes: Axes) -> None:
+        spread = row.weights
+        gaps = np.diff(sorted(spread.at))
+        width = 0.85 * float(gaps.min()) if len(gaps) and gaps.min() > 0 else 0.85
+        axes.bar(spread.at, spread.share, width, color=_COLOURS["weights"])
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.set_ylim(_LEAST_SHARE, 1.5)
+        axes.set_title(row.label)
+        level = spread.unit == "level"
+        axes.set_xlabel("level" if level else "weight / standard deviation")
+        axes.set_ylabel("share of weights")
+
+    return _draw(panel)
+
+
+def sparsity_figures(systems: Mapping[str, Mapping[int, Row]]) -> Sequence[str]:
+    """Draw PSNR and SSIM against s, a line a system."""
+
+    def of(axes: Axes, name: str, label: str) -> None:
+        for index, (system, rows) in enumerate(systems.items()):
+            levels = sorted(rows)
+            means = [getattr(rows[s], name) for s in levels]
+            axes.errorbar(
+                levels,
+                [mean.mean for mean in means],
+                [mean.half_width for mean in means],
+                label=system,
+                marker="o",
+                markersize=4,
+                capsize=2,
+                color=_LINES[index % len(_LINES)],
             )
-        quality.set_ylabel("PSNR, dB (95 % interval)")
-        size.bar(position, [row.generator_bytes / 1000 for row in rows], color=_COLOURS["bytes"])
-        size.set_ylabel("generator, kB")
-        time.bar(position, [row.recovery_ms for row in rows], color=_COLOURS["ms"])
-        time.set_ylabel("one recovery, ms")
-        for axes in (quality, size, time):
-            axes.set_xticks(position, labels)
-            axes.set_xlabel("bits per weight")
-        return _svg(figure)
+        axes.set_xlabel("s, non-zeros of the latent")
+        axes.set_ylabel(label)
+        axes.legend(fontsize=8)
+
+    return [
+        _draw(lambda axes: of(axes, "psnr", "PSNR, dB (95 % interval)")),
+        _draw(lambda axes: of(axes, "ssim", "SSIM (95 % interval)")),
+    ]
 
 
-def grid_figure(report: Report) -> str:
-    """Draw originals over their recoveries, one line a bit width, PSNR under each image."""
-    labels = [row.label for row in report.rows]
-    columns = len(report.original)
+def _draw(panel: Callable[[Axes], None]) -> str:
+    """Return one small panel as an <svg> element, the same bytes for the same data."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(
-            figsize=(1.0 * columns + 0.8, 1.15 * (len(labels) + 1)), layout="constrained"
-        )
-        cells = figure.subplots(len(labels) + 1, columns, squeeze=False)
-        _draw_line(cells[0], "original", report.original, None)
-        for line, label in zip(cells[1:], labels, strict=True):
-            _draw_line(line, label, report.recovered[label], report.recovered_psnr[label])
-        return _svg(figure)
-
-
-def _draw_line(
-    cells: NDArray[Any],
-    label: str,
-    images: NDArray[np.float32],
-    decibels: NDArray[np.float64] | None,
-) -> None:
-    for index, (axes, image) in enumerate(zip(cells, images, strict=True)):
-        gray = image.shape[0] == 1
-        pixels = np.clip(image[0] if gray else image.transpose(1, 2, 0), 0, 1)
-        axes.imshow(pixels, cmap="gray" if gray else None, vmin=0, vmax=1, interpolation="nearest")
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        if index == 0:
-            axes.set_ylabel(label)
-        if decibels is not None:
-            axes.set_xlabel(f"{decibels[index]:.1f} dB", fontsize=7, labelpad=2)
-
-
-def _svg(figure: Figure) -> str:
-    """Return the figure as an <svg> element, the same bytes for the same figure."""
-    file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata=_NO_METADATA)
+        figure = Figure(figsize=(3.3, 2.7), layout="constrained")
+        panel(figure.subplots())
+        file = io.StringIO()
+        figure.savefig(file, format="svg", transparent=True, metadata=_NO_METADATA)
     text = file.getvalue()
-    return text[text.index("<svg") :]
+    return _compact(text[text.index("<svg") :])
+
+
+def _compact(svg: str) -> str:
+    """Return the same picture in half the bytes: no comments, indents or thousandths of a point."""
+    svg = re.sub(r">\s+<", "><", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))
+    return re.sub(r"<[^>]*>", lambda tag: _LONG.sub(_rounded, " ".join(tag[0].split())), svg)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")

@@ -1,11 +1,41 @@
 """Write a report as one self-contained HTML file: no script, no network, dark and light."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 
-from bitprior_export.report.data import Report
+from bitprior_export.report.grid import Line, grid_lines
+from bitprior_export.report.results import FLOAT_BITS, Report, Result
+from bitprior_export.report.selection import main_results, sweeps
+from bitprior_export.report.tables import (
+    Table,
+    paper_tables,
+    provenance_table,
+    seed_table,
+    sensing_table,
+    sparsity_tables,
+    width_table,
+)
 from bitprior_runtime.errors import MissingExtraError
 from bitprior_runtime.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        table: Its figures as a table.
+        figures: SVG elements.
+        weights: SVG elements that show how weights are spread.
+        grid: Lines of images.
+    """
+
+    table: Table
+    figures: Sequence[str] = ()
+    weights: Sequence[str] = ()
+    grid: Sequence[Line] = ()
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
@@ -19,21 +49,48 @@ def write_report(path: str | os.PathLike[str], report: Report) -> None:
 
 
 def render(report: Report) -> str:
-    """Return the report as HTML."""
-    try:
-        from jinja2 import Environment
+    """Return the report as HTML.
 
-        from bitprior_export.report.figures import accuracy_figure, grid_figure
+    Raises:
+        MissingExtraError: matplotlib or jinja2 is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from jinja2 import Environment
     except ImportError as error:
         raise MissingExtraError(error.name or "jinja2", "report", "reports") from error
     source = files("bitprior_export.report").joinpath("report.html.jinja").read_text("utf-8")
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         source
     )
-    widest = max(report.rows, key=lambda row: row.bits)
+    facts = {**report.facts, "figures": f"matplotlib {mpl.__version__}"}
     return template.render(
         report=report,
-        widest=widest,
-        accuracy=accuracy_figure(report),
-        grid=grid_figure(report),
+        sections=_sections(report.results),
+        rows=provenance_table(report.results),
+        facts=facts,
+    )
+
+
+def _sections(results: Sequence[Result]) -> Sequence[Section]:
+    from bitprior_export.report.figures import sparsity_figures
+
+    sections = [Section(table) for table in paper_tables(results)]
+    sections += [_width_section(result) for result in main_results(results)]
+    for table, systems in zip(sparsity_tables(results), sweeps(results).values(), strict=True):
+        sections.append(Section(table, sparsity_figures(systems)))
+    return [*sections, *map(Section, seed_table(results)), *map(Section, sensing_table(results))]
+
+
+def _width_section(result: Result) -> Section:
+    """Return table, figures and images of one result; of a second engine no weights again."""
+    from bitprior_export.report.figures import weight_figures, width_figures
+
+    row = result.rows[0]
+    first = row.engine == "float" and row.sensing_bits == FLOAT_BITS and row.solver.papers
+    return Section(
+        width_table(result),
+        width_figures(result),
+        weight_figures(result) if first else (),
+        grid_lines(result),
     )

@@ -17,7 +17,7 @@ _HEADINGS = ("engine", "batch", "threads", "gradient us", "p10..p90", "recovery 
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
     engine: Annotated[str, typer.Option(help="An engine; auto: all of them.")] = AUTO,
     kernel: Annotated[str, typer.Option(help="Kernels; auto: all of the engine's.")] = AUTO,
     batch: Annotated[list[int] | None, typer.Option(help="Rows; may be repeated.")] = None,

@@ -10,7 +10,7 @@ from bitprior_runtime.model import load
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
     json: JsonFlag = False,
 ) -> None:
     """Show a bundle's layers, bits, sizes, solver defaults and training provenance."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bitprior_runtime.cli import bench, doctor, info, recover, sense, verbs, verify
+from bitprior_runtime.cli import bench, doctor, info, recover, sense, verbs, verify, zoo
 from bitprior_runtime.errors import BitpriorError, MissingExtraError, UsageError
 from bitprior_runtime.version import __version__
 
@@ -32,6 +32,7 @@ def build_app() -> typer.Typer:
     app.command("recover")(recover.run)
     app.command("bench")(bench.run)
     app.command("doctor")(doctor.run)
+    app.command("zoo")(zoo.run)
     verbs.add_houses(app)
     return app
 

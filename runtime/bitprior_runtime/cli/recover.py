@@ -17,7 +17,7 @@ from bitprior_runtime.recovery import FloatArray, Recovery
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
     measurements: Annotated[Path, typer.Argument(help="A .npy file of measurements [B,m].")],
     out: Annotated[Path, typer.Option(help="Where the images go: .png (a sheet) or .npy.")],
     solver: Annotated[

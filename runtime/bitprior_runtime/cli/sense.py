@@ -12,7 +12,7 @@ from bitprior_runtime.model import load
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
     image: Annotated[Path, typer.Argument(help="An image file, or a .npy [B,C,H,W] in [0,1].")],
     out: Annotated[Path, typer.Option(help="Where the measurements go: a .npy file.")],
     json: JsonFlag = False,

@@ -19,7 +19,7 @@ from bitprior_runtime.onnx_graph import OnnxGraph
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file.")],
+    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
     onnx: Annotated[
         Path | None, typer.Option(help="Folder of its ONNX files, to check them too.")
     ] = None,

@@ -6,17 +6,17 @@ from importlib.metadata import version
 
 import numpy as np
 
-from bitprior_runtime.model import Model
+from bitprior_export.report.results import Row
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset
 from bitprior_train.provenance import commit
 
 
 def gather_facts(
-    data: Dataset, model: Model, config: TrainConfig, seed: int, command: str
+    data: Dataset, row: Row, config: TrainConfig, seed: int, command: str
 ) -> dict[str, str]:
     """Return data, split, networks, solver, seeds, machine and versions."""
-    solver = model.bundle.manifest.solver
+    solver = row.solver
     parts = f"{len(data.train)} train, {len(data.validation)} validation, {len(data.test)} test"
     shape = config.model
     return {

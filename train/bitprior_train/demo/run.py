@@ -1,24 +1,20 @@
 """Train, export, verify and recover at each bit width on scikit-learn's handwritten digits."""
 
+import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bitprior_export.exporter import export_run
-from bitprior_export.report import Baseline, Report, Row, write_report
+from bitprior_export.report import Report, parse_result, parse_samples, write_report
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.images import write_array
 from bitprior_runtime.model import Model, load
-from bitprior_train.baselines import fit_principal_components
-from bitprior_train.data import Dataset, load_dataset
+from bitprior_train.data import load_dataset
 from bitprior_train.demo.facts import gather_facts
-from bitprior_train.evaluate import Evaluation, evaluate, recovery_times
-from bitprior_train.metrics import mean_of, psnr, ssim
+from bitprior_train.evaluate_session import Question, evaluate_bundles
 from bitprior_train.session import Request, resolve_config, train_run
 
 WIDTHS = (32, 4, 3, 2, 1)
@@ -27,6 +23,8 @@ WIDTHS = (32, 4, 3, 2, 1)
 START = "base"
 SHOWN = 10
 RESTARTS = 4
+# The papers' recovery at every width, whatever a bundle's own solver.
+SOLVER, STEPS = "proximal", 50
 
 Say = Callable[[str], None]
 
@@ -49,7 +47,7 @@ class DemoResult:
 
 
 def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> DemoResult:
-    """Run the demo into a folder: runs/, a bundle a bit width, measurements.npy, report.html.
+    """Run the demo into a folder: runs/, bundles, results/, measurements.npy, report.html.
 
     Args:
         folder: Made if missing; an earlier demo in it is replaced.
@@ -64,26 +62,40 @@ def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> Dem
     runs.mkdir(parents=True)
     config = resolve_config(Request("digits", runs / "none"))
     data = load_dataset("digits", config.data.split_seed, config.data.validation)
-    images = data.images(data.test)
     bundles: dict[int, Path] = {}
-    evaluations: dict[int, tuple[Model, Evaluation]] = {}
     _train(runs / START, 32, seed, steps, None, say)
     for bits in WIDTHS:
         _train(runs / f"{bits}bit", bits, seed, steps, runs / START, say)
         bundles[bits] = folder / f"digits-{bits}bit.bitprior"
         exported = export_run(runs / f"{bits}bit", bundles[bits])
         say(f"Exported {bundles[bits].name}: {exported.bundle_bytes:,} bytes")
-        model = load(bundles[bits])
-        _verify(model, bits, say)
-        found = evaluate(model, images, seed=seed, restarts=RESTARTS)
-        mean = found.mean_psnr
-        say(f"Recovered {len(images)} test images at {bits} bits: {mean.mean:.2f} dB")
-        evaluations[bits] = (model, found)
-    models, found_by = zip(*evaluations.values(), strict=True)
-    times = recovery_times(models, found_by, seed=seed, restarts=RESTARTS)
-    facts = gather_facts(data, evaluations[32][0], config, seed, command)
-    report = _report(data, images, evaluations, times, facts)
-    write_array(folder / "measurements.npy", evaluations[4][1].measurements[:SHOWN])
+        _verify(load(bundles[bits]), bits, say)
+    widest = load(bundles[32])
+    results = folder / "results"
+    results.mkdir(exist_ok=True)
+    answer = evaluate_bundles(
+        Question(
+            bundles=list(bundles.values()),
+            dataset="digits",
+            images=len(data.test),
+            seed=seed,
+            restarts=RESTARTS,
+            solver=SOLVER,
+            steps=STEPS,
+            components=config.model.sparsity,
+            out=results / "digits.json",
+        )
+    )
+    found = parse_result(answer.result, "digits", parse_samples(answer.samples))
+    for row in found.rows:
+        say(f"Recovered {len(data.test)} test images at {row.bits} bits: {row.psnr.mean:.2f} dB")
+    report = Report(
+        "bitprior: what a bit width costs",
+        _summary(widest),
+        [found],
+        gather_facts(data, found.rows[0], config, seed, command),
+    )
+    write_array(folder / "measurements.npy", answer.measurements[:SHOWN])
     path = folder / "report.html"
     write_report(path, report)
     return DemoResult(report, path, bundles, time.perf_counter() - begin)
@@ -112,60 +124,13 @@ def _verify(model: Model, bits: int, say: Say) -> None:
     say(f"Verified {len(checks)} quantities of {len(model.bundle.golden.latents)} golden cases")
 
 
-def _report(
-    data: Dataset,
-    images: NDArray[np.float32],
-    evaluations: dict[int, tuple[Model, Evaluation]],
-    times: Sequence[float],
-    facts: dict[str, str],
-) -> Report:
-    rows = [
-        _row(bits, model, found, milliseconds)
-        for (bits, (model, found)), milliseconds in zip(evaluations.items(), times, strict=True)
-    ]
-    sparsity = evaluations[32][0].bundle.manifest.solver.sparsity
-    measurements = evaluations[32][0].bundle.manifest.measurement.size
-    return Report(
-        title="bitprior: what a bit width costs",
-        summary=(
-            f"Handwritten digits of {images[0].size} pixels, each measured by only {measurements} "
-            "numbers and recovered from them by searching the latent space of a small generator. "
-            "The generator's weights have 32, 4, 3, 2 or 1 bits; the recovery runs on numpy alone. "
-            "For comparison: the mean training image, and the best approximation by as many "
-            "principal components as the latent has non-zeros, which sees the image itself."
-        ),
-        rows=rows,
-        baselines=_baselines(data, images, sparsity or 0),
-        original=images[:SHOWN],
-        recovered={f"{b}-bit": e.recovery.image[:SHOWN] for b, (_, e) in evaluations.items()},
-        recovered_psnr={f"{b}-bit": e.psnr[:SHOWN] for b, (_, e) in evaluations.items()},
-        facts=facts,
+def _summary(model: Model) -> str:
+    return (
+        f"Handwritten digits of {math.prod(model.geometry)} pixels, each measured by only "
+        f"{model.bundle.manifest.measurement.size} numbers and recovered from them by searching "
+        "the latent space of a small generator. The generator's weights have 32, 4, 3, 2 or 1 "
+        "bits; the recovery runs on numpy alone. For comparison: the mean training image, and the "
+        "best approximation by as many principal components as the latent has non-zeros, which "
+        "sees the image itself. The bundle holds the sensing network in 32-bit floats, and golden "
+        "cases, beside the generator."
     )
-
-
-def _row(bits: int, model: Model, found: Evaluation, milliseconds: float) -> Row:
-    return Row(
-        label=f"{bits}-bit",
-        bits=bits,
-        psnr=found.mean_psnr.mean,
-        psnr_half_width=found.mean_psnr.half_width,
-        ssim=found.mean_ssim.mean,
-        ssim_half_width=found.mean_ssim.half_width,
-        generator_bytes=model.info["bytes"]["generator"],
-        bundle_bytes=model.info["bytes"]["bundle"],
-        recovery_ms=milliseconds,
-        engine=found.recovery.engine,
-        kernel=found.recovery.kernel,
-    )
-
-
-def _baselines(data: Dataset, images: NDArray[np.float32], components: int) -> list[Baseline]:
-    """The mean training image, and as many principal components as the latent has non-zeros."""
-    linear = fit_principal_components(data.images(data.train), components)
-    counts = {"mean image": 0, f"PCA ({components})": components}
-    found = []
-    for label, count in counts.items():
-        approximated = linear.project(images, count)
-        quality = mean_of(psnr(approximated, images)).mean
-        found.append(Baseline(label, quality, mean_of(ssim(approximated, images)).mean))
-    return found

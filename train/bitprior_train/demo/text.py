@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bitprior_export.report.flat import records
 from bitprior_train.demo.run import DemoResult
 
 
@@ -27,22 +28,23 @@ def print_result(result: DemoResult, folder: str) -> None:
 
 
 def _table(result: DemoResult) -> Table:
-    table = Table(title=f"Held-out digits recovered, {len(result.report.rows)} bit widths")
+    (found,) = result.report.results
+    table = Table(title=f"Held-out digits recovered, {len(found.rows)} bit widths")
     for column in ("prior", "PSNR, dB", "SSIM", "G, bytes", "ratio", "file, bytes", "ms"):
         table.add_column(column, justify="left" if column == "prior" else "right", no_wrap=True)
-    widest = max(result.report.rows, key=lambda row: row.bits)
-    for row in result.report.rows:
+    for row in found.rows:
         table.add_row(
             row.label,
-            f"{row.psnr:.2f} ± {row.psnr_half_width:.2f}",
-            f"{row.ssim:.3f}",
+            f"{row.psnr.mean:.2f} ± {row.psnr.half_width:.2f}",
+            f"{row.ssim.mean:.3f}",
             f"{row.generator_bytes:,}",
-            f"{widest.generator_bytes / row.generator_bytes:.1f}x",
+            f"{found.widest.generator_bytes / row.generator_bytes:.1f}x",
             f"{row.bundle_bytes:,}",
             f"{row.recovery_ms:.1f}",
         )
-    for baseline in result.report.baselines:
-        table.add_row(baseline.label, f"{baseline.psnr:.2f}", f"{baseline.ssim:.3f}", style="dim")
+    for baseline in found.baselines:
+        decibels, likeness = baseline.psnr.mean, baseline.ssim.mean
+        table.add_row(baseline.label, f"{decibels:.2f}", f"{likeness:.3f}", style="dim")
     return table
 
 
@@ -51,8 +53,8 @@ def as_json(result: DemoResult) -> dict[str, Any]:
     return {
         "report": str(result.path),
         "bundles": {str(bits): str(path) for bits, path in result.bundles.items()},
-        "rows": [asdict(row) for row in result.report.rows],
-        "baselines": [asdict(baseline) for baseline in result.report.baselines],
+        "rows": list(records(result.report.results)),
+        "baselines": [asdict(each) for each in result.report.results[0].baselines],
         "facts": dict(result.report.facts),
         "seconds": result.seconds,
     }

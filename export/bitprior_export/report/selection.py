@@ -1,0 +1,93 @@
+"""Which results answer which question."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from bitprior_export.report.results import FLOAT_BITS, LINEAR, Result, Row
+
+# One prior in one evaluation.
+Found: TypeAlias = tuple[Result, Row]
+_FEW = 2
+
+
+def main_results(results: Sequence[Result]) -> Sequence[Result]:
+    """Return one result for each thing that was compared: the one of most priors, of lowest seed.
+
+    What is compared are bit widths; data set, m, A, arithmetic and solver are alike. Sweeps of the
+    sparsity and other seeds are left to tables of their own.
+    """
+    best: dict[tuple[object, ...], Result] = {}
+    for result in results:
+        key = _setting(result)
+        if key not in best or _rank(result) < _rank(best[key]):
+            best[key] = result
+    return sorted(best.values(), key=lambda result: result.name)
+
+
+def _setting(result: Result) -> tuple[object, ...]:
+    row = result.rows[0]
+    solver = row.solver.name, row.solver.variant
+    what = row.measurements, row.sensing, row.sensing_bits
+    return (result.dataset, *what, row.arithmetic, *solver)
+
+
+def _rank(result: Result) -> tuple[int, int, str]:
+    seed = result.rows[0].seed
+    return -len(result.rows), -1 if seed is None else seed, result.name
+
+
+def papers_rows(results: Sequence[Result]) -> Iterator[Found]:
+    """Yield what was recovered as in the papers: in float32, by the plain proximal loop."""
+    for result in results:
+        for row in result.rows:
+            plain = row.engine == "float" and row.solver.papers
+            if plain and (row.sensing_bits == FLOAT_BITS or row.sensing in LINEAR):
+                yield result, row
+
+
+def papers_result(results: Sequence[Result], dataset: str) -> Result | None:
+    """Return the main result of a data set that was recovered as in the papers."""
+    chosen = [
+        result
+        for result in main_results(results)
+        if result.dataset == dataset and any(True for _ in papers_rows([result]))
+    ]
+    return min(chosen, key=_rank, default=None)
+
+
+def sweeps(results: Sequence[Result]) -> Mapping[tuple[str, int], Mapping[str, Mapping[int, Row]]]:
+    """Return rows by (data set, m), system and s, where a system has at least two sparsities."""
+    found: dict[tuple[str, int], dict[str, dict[int, Row]]] = {}
+    for result, row in papers_rows(sorted(results, key=_rank)):
+        if row.solver.sparsity is None or _is_special(row):
+            continue
+        systems = found.setdefault((result.dataset, row.measurements), {})
+        systems.setdefault(row.system, {}).setdefault(row.solver.sparsity, row)
+    return {
+        key: {system: rows for system, rows in systems.items() if len(rows) >= _FEW}
+        for key, systems in sorted(found.items())
+        if any(len(rows) >= _FEW for rows in systems.values())
+    }
+
+
+def by_seeds(results: Sequence[Result]) -> Mapping[tuple[str, int, int, str], Sequence[Row]]:
+    """Return rows by (data set, m, s, system) where there are at least two seeds of training."""
+    found: dict[tuple[str, int, int, str], dict[int, Row]] = {}
+    for result, row in papers_rows(results):
+        if row.seed is None or _is_special(row):
+            continue
+        key = (result.dataset, row.measurements, row.solver.sparsity or 0, row.system)
+        found.setdefault(key, {}).setdefault(row.seed, row)
+    ordered = sorted(found.items(), key=lambda item: (item[0][:3], item[1][min(item[1])].bits))
+    return {
+        key: [rows[seed] for seed in sorted(rows)] for key, rows in ordered if len(rows) >= _FEW
+    }
+
+
+def special_sensing(results: Sequence[Result]) -> Sequence[Found]:
+    """Return what was measured by fixed matrices, with or without signs."""
+    return [(result, row) for result, row in papers_rows(results) if _is_special(row)]
+
+
+def _is_special(row: Row) -> bool:
+    return row.sensing in LINEAR or row.is_phase
