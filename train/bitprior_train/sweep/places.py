@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
+from logging import WARNING
 
 from bitprior_runtime.errors import MissingExtraError, UsageError
 from bitprior_train.sweep.execute import Outcome, execute
@@ -39,11 +40,13 @@ def ray_cluster(address: str, cpus: int) -> Iterator[Submit]:
     Raises:
         UsageError: No cluster there.
     """
+    # Ray reports its use to its makers unless it is told not to; the user may tell it to.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     own = {"num_cpus": cpus, "include_dashboard": False} if address == LOCAL else {}
     try:
-        ray.init(address, log_to_driver=False, **own)
+        ray.init(address, log_to_driver=False, logging_level=WARNING, **own)
     except (ConnectionError, ValueError) as error:
         raise UsageError(
             f"a Ray cluster at {address}", " ".join(str(error).split()), "start it, or use 'local'"
