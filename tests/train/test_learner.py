@@ -10,7 +10,8 @@ from bitprior_train.batches import Batches, latents, validation_latents
 from bitprior_train.config import OptimiserConfig, TrainConfig
 from bitprior_train.generators import MLPGenerator
 from bitprior_train.initialisation import initialise
-from bitprior_train.learner import Learner, learning_rate
+from bitprior_train.learner import Learner
+from bitprior_train.optimisers import learning_rate
 from bitprior_train.settings import validate
 
 GEOMETRY = (1, 3, 4)

@@ -3,6 +3,7 @@
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,13 @@ class Terminal(io.StringIO):
         return True
 
 
+def entry(step: int) -> dict[str, Any]:
+    return {"kind": "train", "step": step, "loss": 0.5}
+
+
 def log_two_steps(folder: Path, start: int = 0) -> None:
     with RunLog(folder, start, 2) as log:
-        log.write({"step": start + 1})
+        log.write(entry(start + 1))
         log.sync()
         log.advance(start + 1)
         log.advance(2, "all is well")
@@ -41,9 +46,9 @@ def test_anything_else_sees_plain_lines(tmp_path: Path, capsys: pytest.CaptureFi
 def test_entries_are_kept_up_to_where_the_run_goes_on(tmp_path: Path) -> None:
     log_two_steps(tmp_path, start=0)
     log_two_steps(tmp_path, start=1)
-    assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 1}, {"step": 2}]
+    assert read_metrics(tmp_path / "metrics.jsonl") == [entry(1), entry(2)]
     log_two_steps(tmp_path, start=0)
-    assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 1}]
+    assert read_metrics(tmp_path / "metrics.jsonl") == [entry(1)]
 
 
 def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:

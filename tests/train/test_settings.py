@@ -86,6 +86,10 @@ def test_default_grid_and_scale_follow_the_bit_width(bits: int, grid: str, scale
         ("validation.images=201",),
         ("data.name=mnist2",),
         ("inner.order=third",),
+        ("validation.patience=-1",),
+        ("optimiser.clip_norm=-1",),
+        ("run.precision=float16",),
+        ("run.device=tpu",),
         ("run=3",),
     ],
 )

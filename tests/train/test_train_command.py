@@ -53,12 +53,15 @@ def test_the_result_is_one_past_tense_line_with_figures(tmp_path: Path) -> None:
     assert out.count("\n") == 1
     assert out.startswith("Trained 2 steps in ")
     assert "MiB" in out
+    assert " images/s, " in out
     assert " dB; wrote " in out
 
 
 def test_json_is_one_object(tmp_path: Path) -> None:
     result = json.loads(train(tmp_path / "run", "--json", "--seed", "3"))
     assert result["steps"] == 2
+    assert result["images_per_s"] == pytest.approx(8 / (1e-3 * result["ms_per_step"]))
+    assert result["peak_memory_mib"] > 50
     assert result["run"] == str(tmp_path / "run")
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert result["validation_psnr"] == record["validation_psnr"]

@@ -16,6 +16,7 @@ from bitprior_train.losses import (
 from bitprior_train.reference import hard_threshold, unit_rows
 
 Network = Callable[[Tensor], Tensor]
+Gradients = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]  # by θ, by φ
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def gradients(
     weights: LossConfig,
     *,
     joint: bool = False,
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+) -> Gradients:
     """Return (∇_θ L, ∇_φ λ_A L_A): the sensing network learns from S-REC alone.
 
     With ``joint`` it learns from all, (∇_θ L, ∇_φ L). No φ: no gradients of it.

@@ -12,23 +12,26 @@ from bitprior_runtime.errors import MissingFileError
 from bitprior_runtime.files import write_atomically
 
 NAME = "checkpoint.safetensors"
+BEST = "best.safetensors"  # weights of the best validation, until the run ends with them
 _FORMAT = "bitprior-checkpoint 1"
 
 
-def save_checkpoint(folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+def save_checkpoint(
+    folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any], name: str = NAME
+) -> None:
     """Write tensors and meta data (JSON) as the folder's checkpoint."""
     whole = {name: t.detach().contiguous().clone() for name, t in tensors.items()}
     metadata = {"format": _FORMAT, "meta": json.dumps(meta)}
-    write_atomically(folder / NAME, safetensors.torch.save(whole, metadata))
+    write_atomically(folder / name, safetensors.torch.save(whole, metadata))
 
 
-def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_checkpoint(folder: Path, name: str = NAME) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what :func:`save_checkpoint` wrote.
 
     Raises:
         MissingFileError: No checkpoint there, or not one of this format.
     """
-    path = folder / NAME
+    path = folder / name
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -193,10 +193,12 @@ class OptimiserConfig(Section):
         scale_lr: Learning rate of the quantisers' scales, relative to ``lr``: one scale moves a
             whole channel.
         betas: Adam's decay rates.
-        batch: Images per step.
+        batch: Images per step, of all processes together.
         steps: Training steps.
         schedule: ``constant``, or ``cosine`` from ``lr`` to zero.
         warmup: Steps over which the learning rate first rises linearly.
+        clip_norm: Largest L2 norm of the whole gradient of each Adam, longer ones being shortened
+            to it; 0: no limit.
     """
 
     lr: Rate = 1e-3
@@ -207,6 +209,7 @@ class OptimiserConfig(Section):
     steps: Positive = 20000
     schedule: Literal["constant", "cosine"] = "cosine"
     warmup: Annotated[int, Field(ge=0)] = 0
+    clip_norm: Weight = 0.0
 
 
 class ValidationConfig(Section):
@@ -215,12 +218,18 @@ class ValidationConfig(Section):
     Attributes:
         images: How many (the first of the validation split).
         every: Training steps between validations.
-        steps: Numbers of proximal steps after which PSNR is logged.
+        steps: Numbers of proximal steps after which PSNR is logged; that after the most of them
+            is the one that early stopping looks at.
+        patience: Validations without a better PSNR after which the run stops early; it then ends
+            with the weights of its best validation. 0: it never does, and ends with the last ones.
+        min_delta: dB by which a PSNR must be better to count.
     """
 
     images: Positive = 200
     every: Positive = 1000
     steps: Widths = (10, 50)
+    patience: Annotated[int, Field(ge=0)] = 0
+    min_delta: Weight = 0.0
 
 
 class RunConfig(Section):
@@ -229,12 +238,17 @@ class RunConfig(Section):
     Attributes:
         seed: Seed of weights, data order and z0.
         threads: CPU threads.
+        device: ``cpu``, ``cuda``, or ``auto``: CUDA where there is one.
+        precision: Of the networks in a training step: ``float32``, or ``bfloat16`` by torch's
+            autocast. Weights, quantisers, losses and validation are of 32 bits either way.
         log_every: Training steps between logged losses.
         checkpoint_every: Training steps between checkpoints.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
     threads: Positive = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
     log_every: Positive = 50
     checkpoint_every: Positive = 500
 

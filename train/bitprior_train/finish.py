@@ -115,6 +115,7 @@ def run_record(
         "steps_inner": config.inner.steps,
         "seed": config.run.seed,
         "steps": meta["step"],
+        "best_step": meta.get("best_step", meta["step"]),
         "init_from": meta["init_from"],
         "validation_psnr": psnr[max(psnr)],
         "validation_psnr_by_steps": {str(t): v for t, v in psnr.items()},

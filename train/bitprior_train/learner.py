@@ -8,15 +8,17 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from bitprior_runtime.errors import UsageError
-from bitprior_train.algorithm import Losses, Network, distilled, gradients, losses
+from bitprior_train.algorithm import Gradients, Losses, Network, distilled, gradients, losses
 from bitprior_train.architectures import make_generator, make_sensing, twin
 from bitprior_train.batch_statistics import has_statistics, update_statistics
-from bitprior_train.config import OptimiserConfig, TrainConfig
+from bitprior_train.config import TrainConfig
 from bitprior_train.conv_sensing import normalise_spectrally, plain_parameters
+from bitprior_train.distributed import Ranks
 from bitprior_train.initialisation import initialise
+from bitprior_train.optimisers import Optimisers
 from bitprior_train.quantisers import quantised_parameters
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_CPU, _ALONE = torch.device("cpu"), Ranks()
 
 
 class Learner:
@@ -30,6 +32,9 @@ class Learner:
     Args:
         config: The run. Weights are drawn from ``config.run.seed``.
         geometry: (C, H, W) of the images.
+        device: Where the networks lie.
+        ranks: Who this process is among those that train the run. Each calls :meth:`step` with
+            its share of the batch; after it, all have the same weights.
 
     Attributes:
         generator: Float shadow weights θ with their quantisers.
@@ -37,8 +42,15 @@ class Learner:
         log_beta: Logarithm of the learned step size.
     """
 
-    def __init__(self, config: TrainConfig, geometry: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        geometry: tuple[int, int, int],
+        device: torch.device = _CPU,
+        ranks: Ranks = _ALONE,
+    ) -> None:
         self.config = config
+        self._device, self._ranks = device, ranks
         model = config.model
         self.generator = make_generator(model, geometry, config.quantiser)
         self.sensing = make_sensing(model, geometry)
@@ -50,7 +62,9 @@ class Learner:
                 torch.manual_seed(config.run.seed)
                 normalise_spectrally(self.sensing)
         self.sensing.eval()  # spectral norms change in training steps alone
-        self.log_beta = nn.Parameter(torch.tensor(math.log(config.inner.step_size)))
+        for network in (self.generator, self.sensing):
+            network.to(device)
+        self.log_beta = nn.Parameter(torch.tensor(math.log(config.inner.step_size), device=device))
         # The same networks without weights: called with θ_Q and with plain φ.
         self._twin = twin(make_generator(model, geometry))
         self._sensing_twin = twin(make_sensing(model, geometry))
@@ -63,23 +77,7 @@ class Learner:
         named = {f"generator.{n}": p for n, p in self.generator.named_parameters()}
         self._theta = {**named, "log_beta": self.log_beta}
         self._phi = {f"sensing.{n}": p for n, p in self.sensing.named_parameters()}
-        scales = [p for n, p in self._theta.items() if "scaling_impl" in n]
-        others = [p for n, p in self._theta.items() if "scaling_impl" not in n]
-        optimiser = self.config.optimiser
-        adam_theta = torch.optim.Adam(
-            [{"params": others, "relative": 1.0}]
-            + ([{"params": scales, "relative": optimiser.scale_lr}] if scales else []),
-            betas=optimiser.betas,
-            fused=True,
-        )
-        self._adams = [(adam_theta, self._theta)]
-        if self._phi:  # a fixed matrix has none
-            adam_phi = torch.optim.Adam(
-                [{"params": list(self._phi.values()), "relative": optimiser.sensing_lr}],
-                betas=optimiser.betas,
-                fused=True,
-            )
-            self._adams.append((adam_phi, self._phi))
+        self._optimisers = Optimisers(self.config.optimiser, self._theta, self._phi)
 
     def theta_q(self) -> dict[str, Tensor]:
         """Return θ_Q = Q_b(θ), with graph, and the statistics of batch norms."""
@@ -108,12 +106,31 @@ class Learner:
 
     def step(self, x: Tensor, z0: Tensor, step: int) -> Losses:
         """Take training step number ``step`` (from 0) on images x [B, C, H, W] in [0, 1]."""
-        config = self.config
         theta_q = self.theta_q()
         if step == 0:
             self._see(theta_q, z0)
-        last = _LastInput(self.network(theta_q))
         plain_phi = plain_parameters(self.sensing, iterate=True)
+        last = _LastInput(self.network(theta_q))
+        low = self.config.run.precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=low):
+            loss = self._losses(theta_q, plain_phi, last, x, z0)
+        theta, phi = list(self._theta.values()), list(self._phi.values())
+        config = self.config
+        grads = gradients(loss, theta, phi, config.loss, joint=config.system.joint)
+        loss, grads = self._averaged(loss, grads)
+        self._see(theta_q, last.value)
+        self._optimisers.step(grads, step)
+        return loss
+
+    def _losses(
+        self,
+        theta_q: dict[str, Tensor],
+        plain_phi: dict[str, Tensor],
+        last: "_LastInput",
+        x: Tensor,
+        z0: Tensor,
+    ) -> Losses:
+        config = self.config
         loss = losses(
             last,
             partial(_call, self._sensing_twin, plain_phi),
@@ -129,26 +146,22 @@ class Learner:
             teacher = self.network(self._teacher)
             weight = config.loss.distillation
             loss = distilled(loss, self.network(theta_q), teacher, last.value, weight)
-        theta, phi = list(self._theta.values()), list(self._phi.values())
-        for parameters, grads in zip(
-            (theta, phi),
-            gradients(loss, theta, phi, config.loss, joint=config.system.joint),
-            strict=True,
-        ):
-            for parameter, grad in zip(parameters, grads, strict=True):
-                parameter.grad = grad
-        self._see(theta_q, last.value)
-        rate = learning_rate(config.optimiser, step)
-        for adam, _ in self._adams:
-            for group in adam.param_groups:
-                group["lr"] = rate * group["relative"]
-            adam.step()
         return loss
+
+    def _averaged(self, loss: Losses, grads: Gradients) -> tuple[Losses, Gradients]:
+        """Return losses and gradients of the whole batch, of which every process has a share."""
+        if self._ranks.size == 1:
+            return loss, grads
+        theta, phi = len(grads[0]), len(grads[1])
+        parts = [part for part in vars(loss).values() if part is not None]
+        means = self._ranks.means([*grads[0], *grads[1], *parts])
+        whole = means[:theta], means[theta : theta + phi]
+        return Losses(*means[theta + phi :]), whole
 
     def _see(self, theta_q: dict[str, Tensor], z: Tensor) -> None:
         """Let the generator's batch norms see latents."""
         if self._normalises:
-            update_statistics(self.generator, self._twin, theta_q, z)
+            update_statistics(self.generator, self._twin, theta_q, z, self._ranks)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything a step depends on, by name."""
@@ -156,20 +169,13 @@ class Learner:
         tensors |= {f"sensing.{n}": t for n, t in self.sensing.state_dict().items()}
         tensors["log_beta"] = self.log_beta.detach()
         tensors |= {f"teacher.{n}": t for n, t in self._teacher.items()}
-        for adam, named in self._adams:
-            for name, parameter in named.items():
-                state = adam.state.get(parameter, {})
-                tensors |= {f"adam.{name}.{m}": state[m] for m in _MOMENTS if m in state}
-        return tensors
+        return tensors | self._optimisers.tensors()
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take over what :meth:`tensors` returned."""
         self._load_networks(tensors, strict=True)
-        self._teacher = _below("teacher.", tensors)
-        for adam, named in self._adams:
-            for name, parameter in named.items():
-                if f"adam.{name}.step" in tensors:
-                    adam.state[parameter] = {m: tensors[f"adam.{name}.{m}"] for m in _MOMENTS}
+        self._teacher = {n: t.to(self._device) for n, t in _below("teacher.", tensors).items()}
+        self._optimisers.load(tensors)
 
     def start_from(self, tensors: dict[str, Tensor]) -> None:
         """Take over the weights and the step size of another run, of any bit width.
@@ -184,7 +190,7 @@ class Learner:
         if self.config.loss.distillation:
             wanted = self._twin.state_dict().keys()
             found = _below("generator.", tensors)
-            self._teacher = {n: t.clone() for n, t in found.items() if n in wanted}
+            self._teacher = {n: t.clone().to(self._device) for n, t in found.items() if n in wanted}
 
     def _check_shapes(self, tensors: dict[str, Tensor]) -> None:
         own = {f"generator.{n}": t for n, t in self.generator.state_dict().items()}
@@ -208,6 +214,7 @@ class Learner:
             )
             found = _below(prefix, tensors)
             network.load_state_dict({n: t for n, t in found.items() if n in own}, strict=strict)
+            network.to(self._device)
         with torch.no_grad():
             self.log_beta.copy_(tensors["log_beta"])
         self._make_optimisers()  # loading a brevitas layer replaces its scale parameter
@@ -232,12 +239,4 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _call(network: nn.Module, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
     output: Tensor = functional_call(network, parameters, (inputs,))
-    return output
-
-
-def learning_rate(config: OptimiserConfig, step: int) -> float:
-    """Return the learning rate of step number ``step``, counted from 0."""
-    warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
-    if config.schedule == "constant":
-        return config.lr * warm
-    return config.lr * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    return output.to(torch.float32)  # of bfloat16 under autocast: losses are of 32 bits

@@ -1,4 +1,4 @@
-"""One process at a time per run."""
+"""One process at a time per run, one run per folder."""
 
 import fcntl
 import os
@@ -28,3 +28,17 @@ def exclusive(folder: Path) -> Iterator[None]:
         ) from error
     finally:
         os.close(descriptor)
+
+
+def refuse_a_run(folder: Path) -> None:
+    """Refuse a folder that already holds a run.
+
+    Raises:
+        UsageError: It does.
+    """
+    if (folder / "config.toml").exists():
+        raise UsageError(
+            f"a folder without a run at {folder}",
+            "a run",
+            "add --resume to continue it, or choose another folder",
+        )

@@ -1,4 +1,4 @@
-"""What a run says: metrics.jsonl for programs, a progress bar or plain lines for people."""
+"""What a run says: metrics.jsonl for programs, event files for TensorBoard, lines for people."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bitprior_runtime.files import write_atomically
+from bitprior_train.tensorboard import EventFile
 
 NAME = "metrics.jsonl"
 
@@ -28,6 +29,7 @@ class RunLog:
         self._path = folder / NAME
         truncate_metrics(self._path, start)
         self._file = self._path.open("a", encoding="utf-8")
+        self._events = EventFile(folder, start)
         self._progress: Progress | None = None
         self._total = total
         if sys.stderr.isatty():
@@ -54,15 +56,18 @@ class RunLog:
         if self._progress:
             self._progress.stop()
         self._file.close()
+        self._events.close()
 
     def write(self, entry: dict[str, Any]) -> None:
-        """Append one object."""
+        """Append one object, with its ``kind`` and ``step``."""
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
+        self._events.write(entry)
 
     def sync(self) -> None:
         """Make what was written survive a power cut."""
         os.fsync(self._file.fileno())
+        self._events.sync()
 
     def advance(self, step: int, text: str | None = None) -> None:
         """Say that ``step`` steps are done; ``text`` is worth a line of its own."""

@@ -3,6 +3,7 @@
 import os
 import resource
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bitprior_runtime.errors import UnwritableOutputError, UsageError
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset, load_dataset
-from bitprior_train.lock import exclusive
+from bitprior_train.distributed import check_shares, joined, ranks_of
+from bitprior_train.lock import exclusive, refuse_a_run
 from bitprior_train.presets import RECIPES, SYSTEMS
 from bitprior_train.settings import (
     differences,
@@ -55,6 +57,8 @@ class Request:
 def train_run(request: Request) -> "TrainResult":
     """Check a request and its data, then train (or continue) the run.
 
+    Under torchrun every process calls this; the first one writes the folder and validates.
+
     Raises:
         UsageError: An argument is wrong, the folder already holds a run (without ``resume``) or
             none (with it), or a resumed run was asked to change.
@@ -71,16 +75,23 @@ def train_run(request: Request) -> "TrainResult":
             "none",
             "name it with --init-from, or set loss.distillation=0",
         )
+    ranks = ranks_of()
+    check_shares(config.optimiser.batch, ranks)
     images = config.data
     data = load_dataset(images.name, images.split_seed, images.validation, images.size)
     check_fits(config, data)
 
-    from bitprior_train.trainer import Trainer, start_run  # torch: after everything is checked
+    from bitprior_train.device import choose_device  # torch: after everything else is checked
+    from bitprior_train.trainer import Trainer, start_run
 
-    if not request.resume:
-        start_run(config, data, request.out, request.init_from)
-    with exclusive(request.out):
-        return Trainer(config, data, request.out).run()
+    device = choose_device(config.run, ranks.local)
+    # All processes have to have checked before one of them makes the folder.
+    with joined(ranks, device.type):
+        if ranks.first and not request.resume:
+            start_run(config, data, request.out, request.init_from)
+        ranks.agree(True)
+        with exclusive(request.out) if ranks.first else nullcontext():
+            return Trainer(config, data, request.out, device, ranks).run()
 
 
 def resolve_config(request: Request) -> TrainConfig:
@@ -127,12 +138,7 @@ def check_folder(request: Request) -> None:
                 "--resume or --init-from", "both", "a resumed run has its weights: drop --init-from"
             )
         return
-    if (out / "config.toml").exists():
-        raise UsageError(
-            f"a folder without a run at {out}",
-            "a run",
-            "add --resume to continue it, or choose another folder",
-        )
+    refuse_a_run(out)
     there = next(p for p in (out, *out.absolute().parents) if p.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         found = "a folder that cannot be written to" if there.is_dir() else "a file"
@@ -179,9 +185,12 @@ def run_session(request: Request, *, json_mode: bool) -> None:
     """Train and print the result."""
     from bitprior_runtime.cli.output import emit
 
-    if not request.resume:
+    first = ranks_of().first
+    if first and not request.resume:
         announce(resolve_config(request))
     done = train_run(request)
+    if not first:
+        return
     psnr = done.psnr[max(done.psnr)]
     memory = peak_memory_mib()
     result = {
@@ -191,10 +200,12 @@ def run_session(request: Request, *, json_mode: bool) -> None:
         "validation_psnr_by_steps": {str(t): v for t, v in done.psnr.items()},
         "seconds": done.seconds,
         "ms_per_step": done.ms_per_step,
+        "images_per_s": done.images_per_s,
         "peak_memory_mib": memory,
     }
     line = (
         f"Trained {done.steps} steps in {done.seconds:.1f} s ({done.ms_per_step:.1f} ms a step, "
-        f"peak memory {memory:.0f} MiB): validation PSNR {psnr:.2f} dB; wrote {done.folder}"
+        f"{done.images_per_s:.0f} images/s, peak memory {memory:.0f} MiB): "
+        f"validation PSNR {psnr:.2f} dB; wrote {done.folder}"
     )
     emit(result, line, json_mode)

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bitprior_train.batches import validation_latents
+from bitprior_train.config import TrainConfig
+from bitprior_train.data import Dataset
+from bitprior_train.learner import Learner
 from bitprior_train.reference import Network, proximal
 
 
@@ -31,3 +35,23 @@ def recovery_psnr(
     latents, _ = proximal(G, A, y, z0, beta=beta, s=s, steps=max(steps), on_sphere=on_sphere)
     with torch.no_grad():
         return {t: float(psnr(x, G(latents[t])).mean()) for t in steps}
+
+
+def validate(
+    config: TrainConfig, data: Dataset, learner: Learner, device: torch.device
+) -> dict[int, float]:
+    """Recover validation images: mean PSNR in dB by number of proximal steps."""
+    chosen = data.validation[: config.validation.images]
+    x = torch.from_numpy(data.images(chosen)).to(device)
+    z0 = validation_latents(len(x), config.model.latent, config.run.seed).to(device)
+    theta_q = {n: t.detach() for n, t in learner.theta_q().items()}
+    return recovery_psnr(
+        learner.network(theta_q),
+        learner.sensing,
+        x,
+        z0,
+        beta=learner.beta,
+        s=config.model.sparsity,
+        steps=config.validation.steps,
+        on_sphere=config.system.projection == "unit-sphere",
+    )

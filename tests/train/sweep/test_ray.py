@@ -1,0 +1,41 @@
+"""A sweep on a Ray cluster of this machine alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bitprior_runtime.cli.main import run as bitprior
+from bitprior_train.sweep.plan import Question
+
+pytest.importorskip("ray", reason="make test-ray installs it")
+# Ray's own: of its processes' log files, which end after it.
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray keeps its token at home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def arguments(question: Question, *more: str) -> list[str]:
+    sets = [f"--set={override}" for override in question.overrides]
+    line = ["sweep", "digits", "--out", str(question.out), "--bits", "4", "--init-from-32"]
+    return [*line, *sets, *more]
+
+
+def test_a_local_cluster_trains_a_sweep(
+    question: Question, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bitprior(arguments(question, "--ray", "local", "--jobs", "1", "--json")) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["states"] == {"trained": 2}
+    assert all((question.out / run["name"] / "run.json").exists() for run in summary["runs"])
+
+
+def test_a_cluster_that_is_not_there_is_refused(
+    question: Question, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bitprior(arguments(question, "--ray", "127.0.0.1:9")) == 2
+    assert "a Ray cluster at 127.0.0.1:9" in capsys.readouterr().err
