@@ -23,15 +23,16 @@ from networks import NETWORKS, WIDTHS
 from tables import result_of, table
 
 HERE = Path(__file__).parent
-TRAINING = "onnxruntime-training"
-RIVALS = ("torch eager", "torch.compile", TRAINING)
+COMPILED, TRAINING = "torch.compile", "onnxruntime-training"
+RIVALS = ("torch eager", COMPILED, TRAINING)
 # Ours with (engine, kernel); these unpack the weights when they load them: a width changes nothing.
 UNPACKED = (("float", "numpy"), ("onnx", "onnxruntime"))
 PACKED = (("float", "native"), ("integer", "native"))
 # Bits of the generator's and the sensing network's weights.
 EVERY = (*((bits, 32) for bits in WIDTHS), (4, 8), (1, 8), (4, 4))
 MAIN = ((32, 32), (4, 8), (1, 8))
-# Every width is measured at these batches on one thread, and the main ones everywhere.
+# Every width is measured at these batches on one thread, and the main ones everywhere; so is
+# torch.compile, whose compiler takes longer than all others of a place together.
 EVERY_BATCHES = (1, 16)
 PLAIN = (32, 32)
 
@@ -61,10 +62,11 @@ class Contender:
 
 def contenders(options, batch, threads):
     """Return who is measured at a batch size and a number of threads."""
-    every = batch in EVERY_BATCHES and threads == 1 and not options.quick
-    packed = [Contender(*kind, bits) for bits in (EVERY if every else MAIN) for kind in PACKED]
+    every = batch in EVERY_BATCHES and threads == 1
+    widths = EVERY if every and not options.quick else MAIN
+    packed = [Contender(*kind, bits) for bits in widths for kind in PACKED]
     return [
-        *(Contender(rival) for rival in options.rivals),
+        *(Contender(rival) for rival in options.rivals if every or rival != COMPILED),
         *(Contender(*kind) for kind in UNPACKED),
         *packed,
     ]

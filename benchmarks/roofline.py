@@ -83,7 +83,7 @@ def best_of(several):
     return Peaks(
         several[0].threads,
         max(peaks.float_gmac_per_s for peaks in several),
-        max((peaks.byte_gmac_per_s or 0 for peaks in several)) or None,
+        max(peaks.byte_gmac_per_s or 0 for peaks in several) or None,
         tuple(max(points) for points in reads),
     )
 

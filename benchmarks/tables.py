@@ -6,9 +6,19 @@ from statistics import median
 
 BASE = "torch eager"
 HEADINGS = (
-    ("network", "batch", "threads", "implementation", "µs", "times torch")
-    + ("GMAC/s", "GB/s", "of the peak", "MB")
-)  # fmt: skip
+    *("network", "batch", "threads", "implementation", "µs", "times torch"),
+    *("GMAC/s", "GB/s", "of the peak", "MB"),
+)
+# A round in which threads waited longer for a core, as a share of the time, does not count.
+DISTURBED = 0.05
+NOTE = """\
+One thread: processor time, so other work on the machine does not count; several threads: wall clock,
+of calls that did not have to wait for a core. A ratio below 1 is slower than torch eager. GB/s:
+weights, read once forward and once backward. Of the peak: the time the gradient would take if this
+machine did nothing but its multiply-adds, or nothing but reading its weights, whichever is longer, at
+the rates below, over the time it took. A time with ~ was disturbed by other work in every round:
+it is an upper limit, and has no ratio.
+"""
 WHY = {"bytes": "byte products", "float": "float32 products", "read": "reading weights"}
 
 
@@ -32,9 +42,7 @@ def result_of(rounds, peaks, found, skipped):
         skipped: Why others could not run.
     """
     base = {
-        place: median(row["gradient_us"] for row in several)
-        for (place, name), several in found.items()
-        if name == BASE
+        place: microseconds_of(several) for (place, name), several in found.items() if name == BASE
     }
     rows = [
         summarise(place, name, several, base.get(place), peaks[place[2]])
@@ -56,6 +64,14 @@ def _named(place):
     return dict(zip(("network", "batch", "threads"), place, strict=True))
 
 
+def microseconds_of(several):
+    """Return (median of the undisturbed rounds, True), or (that of the calmest, False)."""
+    calm = [row["gradient_us"] for row in several if row["waited"] <= DISTURBED]
+    if calm:
+        return median(calm), True
+    return min(several, key=lambda row: row["waited"])["gradient_us"], False
+
+
 def summarise(place, name, several, base, peaks):
     """Turn the rounds of one case into a row.
 
@@ -63,10 +79,11 @@ def summarise(place, name, several, base, peaks):
         place: Network, batch, threads.
         name: What the table calls it.
         several: Its rounds.
-        base: Microseconds of torch eager at this place; None if it was not measured.
+        base: What :func:`microseconds_of` says of torch eager here; None if it was not measured.
         peaks: Of this machine with so many threads.
     """
-    microseconds = median(row["gradient_us"] for row in several)
+    microseconds, calm = microseconds_of(several)
+    comparable = calm and base is not None and base[1]
     work, batch = several[0]["work"], place[1]
     best = peaks.best_us(work, batch)
     return {
@@ -74,7 +91,9 @@ def summarise(place, name, several, base, peaks):
         "name": name,
         "gradient_us": microseconds,
         "rounds_us": [row["gradient_us"] for row in several],
-        "times_torch": base and base / microseconds,
+        "rounds_waited": [row["waited"] for row in several],
+        "undisturbed": calm,
+        "times_torch": base[0] / microseconds if comparable else None,
         "gmac_per_s": work["macs"] * batch / microseconds / 1e3,
         "gb_per_s": work["weight_bytes"] / microseconds / 1e3,
         "peak_us": best and best[0],
@@ -88,11 +107,8 @@ def summarise(place, name, several, base, peaks):
 def table(result):
     """Return a result in Markdown."""
     lines = [
-        f"Medians over {result['rounds']} rounds in turns; {result['machine']}. A ratio below 1 is "
-        "slower than torch eager. GB/s: weights, read once forward and once backward. Of the peak: "
-        "the time the gradient would take if this machine did nothing but its multiply-adds, or "
-        "nothing but reading its weights, whichever is longer, at the rates below.",
-        "",
+        f"Medians over {result['rounds']} rounds in turns; {result['machine']}.",
+        NOTE,
         *(f"- {_peaks(one)}" for one in result["peaks"]),
         "",
         f"| {' | '.join(HEADINGS)} |",
@@ -129,7 +145,7 @@ def _line(row):
     share = "" if row["of_peak"] is None else f"{100 * row['of_peak']:.0f} % of {row['peak_of']}"
     cells = (
         *(row["network"], row["batch"], row["threads"], row["name"]),
-        *(f"{row['gradient_us']:,.0f}", ratio),
+        *(f"{'' if row['undisturbed'] else '~'}{row['gradient_us']:,.0f}", ratio),
         *(f"{row['gmac_per_s']:.1f}", f"{row['gb_per_s']:.1f}", share),
         f"{row['peak_rss_mb']:.0f}",
     )
