@@ -12,12 +12,12 @@ HEADINGS = (
 # A round in which threads waited longer for a core, as a share of the time, does not count.
 DISTURBED = 0.05
 NOTE = """\
-One thread: processor time, so other work on the machine does not count; several threads: wall clock,
-of calls that did not have to wait for a core. A ratio below 1 is slower than torch eager. GB/s:
-weights, read once forward and once backward. Of the peak: the time the gradient would take if this
-machine did nothing but its multiply-adds, or nothing but reading its weights, whichever is longer, at
-the rates below, over the time it took. A time with ~ was disturbed by other work in every round:
-it is an upper limit, and has no ratio.
+One thread: processor time, so other work on the machine does not count; several threads: wall
+clock, of calls that did not have to wait for a core. A ratio below 1 is slower than torch eager.
+GB/s: weights, read once forward and once backward. Of the peak: the time the gradient would take if
+this machine did nothing but its multiply-adds, or nothing but reading its weights, whichever is
+longer, at the rates below, over the time it took. A time with ~ was disturbed by other work in
+every round: it is an upper limit, and has no ratio.
 """
 WHY = {"bytes": "byte products", "float": "float32 products", "read": "reading weights"}
 
