@@ -1,162 +1,190 @@
 """One gradient of f(z) = ||y - A(G(z))||^2, side by side: torch, onnxruntime and our engines.
 
-    python benchmarks/compare.py [--networks mnist] [--batches 1 16] [--threads 1] [--out FOLDER]
+    python benchmarks/compare.py [--quick] [--networks mnist] [--batches 1 16] [--out FOLDER]
 
 Every row is measured in a process of its own, several times in turns; what counts is the ratio to
-torch eager in the same run. Prints a table in Markdown; with --out also writes it, and JSON.
+torch eager in the same run, and the share of what this machine can do. Prints a table in Markdown;
+with --out also writes it, and JSON. What could not run is named below the table.
 """
 
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from statistics import median
 
+import roofline
 from bundles import write_timed_bundle
 from networks import NETWORKS, WIDTHS
-
-from bitprior_runtime.bench import BenchRequest, BenchRow, run_bench
+from tables import result_of, table
 
 HERE = Path(__file__).parent
-RIVALS = ("torch eager", "torch.compile")
-KINDS = (("float", "numpy"), ("onnx", "onnxruntime"), ("float", "native"), ("integer", "native"))
-# These unpack the weights when they load them: a width changes nothing.
-UNPACKED = KINDS[:2]
-ROUNDS = 3
+COMPILED, TRAINING = "torch.compile", "onnxruntime-training"
+RIVALS = ("torch eager", COMPILED, TRAINING)
+# Ours with (engine, kernel); these unpack the weights when they load them: a width changes nothing.
+UNPACKED = (("float", "numpy"), ("onnx", "onnxruntime"))
+PACKED = (("float", "native"), ("integer", "native"))
+# Bits of the generator's and the sensing network's weights.
+EVERY = (*((bits, 32) for bits in WIDTHS), (4, 8), (1, 8), (4, 4))
+MAIN = ((32, 32), (4, 8), (1, 8))
+# Every width is measured at these batches on one thread, and the main ones everywhere; so is
+# torch.compile, whose compiler takes longer than all others of a place together.
+EVERY_BATCHES = (1, 16)
+PLAIN = (32, 32)
 
 
-def work(job):
-    """Run a rival, or the roofline, in a process of its own."""
-    threads = str(job.get("threads", 1))
+@dataclass(frozen=True)
+class Contender:
+    """A row of the table: an implementation on the bundle of some widths."""
+
+    engine: str
+    kernel: str = ""
+    bits: tuple[int, int] = PLAIN
+
+    @property
+    def name(self):
+        """What the table calls it."""
+        if self.engine in RIVALS:
+            return self.engine
+        name = f"{self.engine}/{self.kernel}"
+        return name if (self.engine, self.kernel) in UNPACKED else f"{name}, {self.widths}"
+
+    @property
+    def widths(self):
+        """Its weights, for people."""
+        generator, sensing = self.bits
+        return f"G {generator}, A {sensing} bits"
+
+
+def contenders(options, batch, threads):
+    """Return who is measured at a batch size and a number of threads."""
+    every = batch in EVERY_BATCHES and threads == 1
+    widths = EVERY if every and not options.quick else MAIN
+    packed = [Contender(*kind, bits) for bits in widths for kind in PACKED]
+    return [
+        *(Contender(rival) for rival in options.rivals if every or rival != COMPILED),
+        *(Contender(*kind) for kind in UNPACKED),
+        *packed,
+    ]
+
+
+def work(job, python=sys.executable):
+    """Have a worker do a job in a process of its own; return what it found."""
+    if not Path(python).is_file():
+        return {"skipped": f"{os.path.relpath(python)} is missing: run make bench"}
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     done = subprocess.run(
-        [sys.executable, HERE / "worker.py", json.dumps(job)],
+        [python, HERE / "worker.py", json.dumps(job)],
         capture_output=True,
         text=True,
-        env={**os.environ, **dict.fromkeys(pools, threads)},
-        check=True,
+        env={**os.environ, **dict.fromkeys(pools, str(job.get("threads", 1)))},
+        check=False,
     )
-    return json.loads(done.stdout)
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        return {"skipped": last[0]}
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def ours(path, engine, kernel, batch, threads):
-    """Measure one of our engines, or return None if it cannot run."""
-    request = BenchRequest(path, ((engine, kernel),), (batch,), (threads,))
-    (row,) = run_bench(request)
-    return row.as_json() if isinstance(row, BenchRow) else None
+class Bench:
+    """The bundles of one run, and what was found with them."""
+
+    def __init__(self, folder, options):
+        self.options = options
+        self.folder = folder
+        self.paths = {}
+        self.peaks = {threads: [] for threads in options.threads}
+        self.rounds = {}
+        self.skipped = {}
+
+    def path(self, network, bits):
+        """Return the bundle of some widths; it is written when it is first asked for."""
+        if (network, bits) not in self.paths:
+            self.paths[network, bits] = str(write_timed_bundle(self.folder, network, *bits))
+        return self.paths[network, bits]
+
+    def measure(self, place, contender):
+        """Measure one row once, unless it could not be before."""
+        key = (place, contender.name)
+        if key in self.skipped:
+            return
+        network, batch, threads = place
+        job = {"engine": contender.engine, "kernel": contender.kernel}
+        job |= {"bundle": self.path(network, contender.bits), "batch": batch, "threads": threads}
+        python = sys.executable
+        if contender.engine == TRAINING:
+            python = self.options.training_python
+            if key not in self.rounds:
+                prepared = work({**job, "engine": "prepare-training"}, python)
+                if prepared is not None:
+                    self.skipped[key] = prepared["skipped"]
+                    return
+        found = work(job, python)
+        if "skipped" in found:
+            self.skipped[key] = found["skipped"]
+            self.rounds.pop(key, None)
+            return
+        self.rounds.setdefault(key, []).append(found)
+
+    def turn(self):
+        """Measure everything once: the peaks, then row after row."""
+        for threads, several in self.peaks.items():
+            found = work({"engine": "roofline", "threads": threads})
+            if "skipped" in found:
+                raise SystemExit(f"this machine's peaks cannot be measured: {found['skipped']}")
+            several.append(roofline.from_json(found))
+        options = self.options
+        for place in product(options.networks, options.batches, options.threads):
+            for contender in contenders(options, *place[1:]):
+                self.measure(place, contender)
+                last = self.rounds.get((place, contender.name), [{}])[-1]
+                time = last.get("gradient_us")
+                print(place, contender.name, time and f"{time:,.0f} us", file=sys.stderr)
+
+    def result(self):
+        """Return the medians of all rounds, ready for JSON."""
+        peaks = {threads: roofline.best_of(several) for threads, several in self.peaks.items()}
+        return result_of(self.options.rounds, peaks, self.rounds, self.skipped)
 
 
-def cases(folder, options):
-    """Yield (network, row name, what to call) of everything that is to be measured."""
-    for network, batch, threads in product(options.networks, options.batches, options.threads):
-        place = (network, batch, threads)
-        float_path = folder[network, 32, 32]
-        for rival in options.rivals:
-            job = {"rival": rival, "bundle": str(float_path), "batch": batch, "threads": threads}
-            yield place, rival, lambda job=job: work(job)
-        for (bits, sensing_bits), (engine, kernel) in product(options.widths, KINDS):
-            if (engine, kernel) in UNPACKED and (bits, sensing_bits) != (4, 32):
-                continue
-            path = folder[network, bits, sensing_bits]
-            name = f"{engine}/{kernel}, G {bits}, A {sensing_bits} bits"
-            yield (
-                place,
-                name,
-                lambda p=path, e=engine, k=kernel, b=batch, t=threads: ours(p, e, k, b, t),
-            )
-
-
-def table(rows, peaks):
-    """Return the results in Markdown."""
-    lines = [
-        f"Medians over {ROUNDS} rounds in turns; {machine()}. Measured peaks of one thread: "
-        + ", ".join(f"{name} {value:,.0f}" for name, value in peaks.items())
-        + ".",
-        "",
-        "| network | batch | threads | implementation | µs | times torch | GMAC/s | GB/s | MB |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        speed = "" if row["gmac_per_s"] is None else f"{row['gmac_per_s']:.1f}"
-        width = "" if row["gb_per_s"] is None else f"{row['gb_per_s']:.1f}"
-        lines.append(
-            f"| {row['network']} | {row['batch']} | {row['threads']} | {row['name']} | "
-            f"{row['gradient_us']:,.0f} | {row['speedup']:.1f} | {speed} | {width} | "
-            f"{row['peak_rss_mb']:.0f} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def machine():
-    """Describe this machine without naming it."""
-    model = "unknown processor"
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as file:
-            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-        model = names[0] if names else model
-    return f"{platform.machine()}, {model}, {os.cpu_count()} cores"
-
-
-def summarise(place, name, found, base):
-    """Turn the rounds of one case into a row."""
-    network, batch, threads = place
-    microseconds = median(row["gradient_us"] for row in found)
-    macs, size = found[0].get("macs"), found[0].get("weight_bytes")
-    return {
-        "network": network,
-        "batch": batch,
-        "threads": threads,
-        "name": name,
-        "gradient_us": microseconds,
-        "rounds_us": [row["gradient_us"] for row in found],
-        "speedup": base / microseconds,
-        "recovery_ms": found[0].get("recovery_ms"),
-        "gmac_per_s": None if macs is None else macs * batch / microseconds / 1e3,
-        "gb_per_s": None if size is None else size / microseconds / 1e3,
-        "peak_rss_mb": max(row["peak_rss_mb"] for row in found),
-    }
+def parse(arguments=None):
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 16, 256])
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--rivals", nargs="+", choices=RIVALS, default=list(RIVALS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--quick", action="store_true", help="the main widths only, one round; for a look"
+    )
+    parser.add_argument(
+        "--training-python",
+        default=str(HERE.parent / ".venv-training/bin/python"),
+        help="a Python with onnxruntime-training-cpu",
+    )
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args(arguments)
+    options.rounds = 1 if options.quick else options.rounds
+    return options
 
 
 def main():
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
-    parser.add_argument("--batches", nargs="+", type=int, default=[1, 16])
-    parser.add_argument("--threads", nargs="+", type=int, default=[1])
-    parser.add_argument("--rivals", nargs="+", choices=RIVALS, default=["torch eager"])
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    options.widths = [*((bits, 32) for bits in WIDTHS), (4, 8), (1, 8), (4, 4)]
+    options = parse()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = {
-            (network, bits, sensing): write_timed_bundle(Path(scratch), network, bits, sensing)
-            for network in options.networks
-            for bits, sensing in options.widths
-        }
-        peaks = work({"rival": "roofline"})
-        rounds = {}
-        for _ in range(ROUNDS):
-            for place, name, measure in cases(folder, options):
-                row = measure()
-                print(place, name, row and f"{row['gradient_us']:,.0f} us", file=sys.stderr)
-                if row is not None:
-                    rounds.setdefault((place, name), []).append(row)
-    base = {
-        place: median(row["gradient_us"] for row in found)
-        for (place, name), found in rounds.items()
-        if name == "torch eager"
-    }
-    rows = [summarise(place, name, found, base[place]) for (place, name), found in rounds.items()]
-    text = table(rows, peaks)
+        bench = Bench(Path(scratch), options)
+        for _ in range(options.rounds):
+            bench.turn()
+    result = bench.result()
+    text = table(result)
     print(text)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
-        result = {"machine": machine(), "peaks": peaks, "rounds": ROUNDS, "rows": rows}
         (options.out / "gradient.json").write_text(json.dumps(result, indent=1) + "\n")
         (options.out / "gradient.md").write_text(text)
 

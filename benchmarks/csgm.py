@@ -17,6 +17,7 @@ import sys
 import time
 
 import numpy as np
+from scores import psnr
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 RESTARTS, RATES, LONG = 10, (0.003, 0.01, 0.03, 0.1), 1000
@@ -87,12 +88,6 @@ def ours(model, images, engine, kernel, options):
     return quality, lambda steps: seconds(
         lambda i: model.recover(y[i : i + 1], steps=steps, **settings)
     )
-
-
-def psnr(found, images):
-    """Return the mean over images of -10 log10 of the mean squared error."""
-    errors = np.square(np.clip(found, 0, 1) - images).reshape(len(images), -1).mean(1)
-    return float(-10 * np.log10(errors).mean())
 
 
 def seconds(call):
