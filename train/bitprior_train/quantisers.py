@@ -26,7 +26,6 @@ from bitprior_train.config import QuantiserConfig
 from bitprior_train.dcgan import ConvTransposeFactory, conv_transpose
 from bitprior_train.generators import LinearFactory
 
-
 QUANTISED = (QuantLinear, QuantConv2d, QuantConvTranspose2d)
 
 

@@ -10,7 +10,8 @@ def preset_names(kind: str = "") -> tuple[str, ...]:
     """Return the names of all presets, sorted.
 
     Args:
-        kind: Empty for data sets, the defaults of ``bitprior train NAME``; else SYSTEMS, RECIPES or PRIORS.
+        kind: Empty for data sets, the defaults of ``bitprior train NAME``; else SYSTEMS, RECIPES or
+            PRIORS.
     """
     entries = _folder(kind).iterdir()
     return tuple(sorted(e.name.removesuffix(".toml") for e in entries if e.name.endswith(".toml")))
