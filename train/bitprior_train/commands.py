@@ -30,6 +30,10 @@ def train(
     preset: Annotated[
         str | None, typer.Option(help="Recipe: paper (LinearQuantize) or best (learned scales).")
     ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(help="Train a prior without sensing, to be cut: dcgan, began or vae."),
+    ] = None,
     bits: Annotated[int | None, typer.Option(help="Bit width of the weights: 1-4 or 32.")] = None,
     measurements: Annotated[int | None, typer.Option(help="m, length of y.")] = None,
     sparsity: Annotated[int | None, typer.Option(help="s, non-zeros of z that are kept.")] = None,
@@ -66,4 +70,9 @@ def train(
         init_from=init_from,
         resume=resume,
     )
+    if prior:
+        from bitprior_train.priors.session import run_prior_session
+
+        run_prior_session(request, prior, json_mode=json_mode)
+        return
     run_session(request, json_mode=json_mode)

@@ -12,7 +12,7 @@ from brevitas.inject.enum import (
     ScalingPerOutputType,
     StatsOp,
 )
-from brevitas.nn import QuantConvTranspose2d, QuantLinear
+from brevitas.nn import QuantConv2d, QuantConvTranspose2d, QuantLinear
 from brevitas.quant.scaled_int import (
     Int8WeightPerChannelFloat,
     Int8WeightPerChannelFloatMSE,
@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from bitprior_train.config import QuantiserConfig
 from bitprior_train.dcgan import ConvTransposeFactory, conv_transpose
 from bitprior_train.generators import LinearFactory
+
+QUANTISED = (QuantLinear, QuantConv2d, QuantConvTranspose2d)
 
 
 class BinaryMeanAbs(WeightQuantSolver):
@@ -120,9 +122,9 @@ def quantised_parameters(generator: nn.Module) -> dict[str, Tensor]:
     """
     theta_q: dict[str, Tensor] = {}
     for name, layer in generator.named_modules():
-        if isinstance(layer, QuantLinear | QuantConvTranspose2d):
+        if isinstance(layer, QUANTISED):
             own = {"weight": layer.quant_weight().value, "bias": layer.bias}
-        elif isinstance(layer, nn.Linear | nn.ConvTranspose2d):
+        elif isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             own = {"weight": layer.weight, "bias": layer.bias}
         elif isinstance(layer, nn.BatchNorm2d):
             own = dict(layer.named_parameters()) | dict(layer.named_buffers())
@@ -140,7 +142,7 @@ def level_histograms(generator: nn.Module) -> dict[str, dict[str, int]]:
     """
     histograms: dict[str, dict[str, int]] = {}
     for name, layer in generator.named_modules():
-        if isinstance(layer, QuantLinear | QuantConvTranspose2d):
+        if isinstance(layer, QUANTISED):
             with torch.no_grad():
                 quantised = layer.quant_weight()
                 step = quantised.value / quantised.scale

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ValidationError
 
 from bitprior_runtime.errors import MissingFileError, UsageError
 from bitprior_train.config import TrainConfig
-from bitprior_train.presets import RECIPES, SYSTEMS, preset_names, preset_text
+from bitprior_train.presets import PRIORS, RECIPES, SYSTEMS, preset_names, preset_text
 
 Table = dict[str, Any]
 
 
-_KINDS = {"": "data set", SYSTEMS: "system", RECIPES: "preset"}
+_KINDS = {"": "data set", SYSTEMS: "system", RECIPES: "preset", PRIORS: "prior"}
 
 
 def read_preset(name: str, kind: str = "") -> Table:
@@ -89,7 +89,7 @@ def validate(table: Mapping[str, Any]) -> TrainConfig:
     try:
         return TrainConfig.model_validate(dict(table))
     except ValidationError as error:
-        raise _usage_error(error) from error
+        raise usage_error(error, TrainConfig) from error
 
 
 def resolve(base: Table, overrides: Iterable[Mapping[str, Any]]) -> TrainConfig:
@@ -115,12 +115,13 @@ def differences(left: TrainConfig, right: TrainConfig) -> list[str]:
     ]
 
 
-def _usage_error(error: ValidationError) -> UsageError:
+def usage_error(error: ValidationError, model: type[BaseModel]) -> UsageError:
+    """Return the first complaint about a configuration of type ``model``, in our own words."""
     first = error.errors()[0]
     location = tuple(str(part) for part in first["loc"])
     place = ".".join(location) or "the configuration"
     if first["type"] == "extra_forbidden":
-        known = ", ".join(_known_keys(location[:-1]))
+        known = ", ".join(_known_keys(model, location[:-1]))
         return UsageError(
             f"a known key{' of ' + '.'.join(location[:-1]) if location[:-1] else ''} ({known})",
             f"unknown key {place!r}",
@@ -133,8 +134,8 @@ def _usage_error(error: ValidationError) -> UsageError:
     return UsageError(f"{place}: {message}", found, "correct the value")
 
 
-def _known_keys(location: tuple[str, ...]) -> list[str]:
-    model: Any = TrainConfig
+def _known_keys(top: type[BaseModel], location: tuple[str, ...]) -> list[str]:
+    model: Any = top
     for part in location:
         model = model.model_fields[part].annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):

@@ -3,14 +3,15 @@
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-SYSTEMS, RECIPES = "systems", "recipes"
+SYSTEMS, RECIPES, PRIORS = "systems", "recipes", "priors"
 
 
 def preset_names(kind: str = "") -> tuple[str, ...]:
     """Return the names of all presets, sorted.
 
     Args:
-        kind: Empty for data sets, the defaults of ``bitprior train NAME``; else SYSTEMS or RECIPES.
+        kind: Empty for data sets, the defaults of ``bitprior train NAME``; else SYSTEMS, RECIPES or
+            PRIORS.
     """
     entries = _folder(kind).iterdir()
     return tuple(sorted(e.name.removesuffix(".toml") for e in entries if e.name.endswith(".toml")))
