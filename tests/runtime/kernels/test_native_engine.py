@@ -231,6 +231,7 @@ def resident():
         return int(file.read().split()[1]) * 4096
 
 
+@pytest.mark.exhaustive
 def test_engines_and_their_threads_leave_nothing_behind():
     z, y = batch(16)
 
