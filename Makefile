@@ -7,7 +7,8 @@ TRAINING := .venv-training
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test test-arm test-sanitizers test-training native lint format bench clean
+.PHONY: setup demo test test-arm test-sanitizers test-sanitizers-full \
+	test-training native lint format bench clean
 
 setup: $(STAMP)
 
@@ -30,10 +31,13 @@ test-arm: $(STAMP)
 	$(BIN)/pytest -m arm
 
 # Address and undefined-behaviour sanitizers around the C code. Python itself leaks on purpose.
-test-sanitizers: $(STAMP)
+test-sanitizers: SELECTED := not exhaustive and not arm
+test-sanitizers-full: SELECTED := not arm
+test-sanitizers test-sanitizers-full: $(STAMP)
 	$(BIN)/python hatch_build.py --sanitizers build/sanitizers
 	LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=1 \
-	BITPRIOR_NATIVE_LIBRARY=build/sanitizers/_native.so $(BIN)/pytest tests/runtime/kernels
+	BITPRIOR_NATIVE_LIBRARY=build/sanitizers/_native.so \
+		$(BIN)/pytest -m "$(SELECTED)" tests/runtime/kernels
 
 # onnxruntime-training takes the place of onnxruntime, so it has an environment of its own.
 test-training: $(TRAINING)/.installed

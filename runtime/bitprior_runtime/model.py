@@ -218,8 +218,8 @@ class Model:
         }  # fmt: skip
         starts = Restarts(restarts, seed, manifest.solver.initial_latent, start, mirrored)
         choice = choose(solver, bundle_options(manifest.solver, solver), wishes)
-        if kernel == AUTO and solver in JACOBIAN_SOLVERS:
-            kernel = "numpy"  # the only kernels with products of the Jacobian
+        if engine == AUTO and solver in JACOBIAN_SOLVERS:
+            engine = "float"  # the only one with products of the Jacobian
         if engine == AUTO:
             arithmetic = self.choose(len(measurements) * starts.starts, kernel, threads).engine
         else:

@@ -63,6 +63,10 @@ INLINE float logistic(float x)
 /* NaN must stay NaN: the clamps of exponential would hide it. */
 INLINE float unless_nan(float x, float result) { return x == x ? result : x; }
 
+/* min(max(line, 0), 1), and its slope along the line. */
+INLINE float ramp(float line) { return line < 0.0f ? 0.0f : line > 1.0f ? 1.0f : line; }
+INLINE float ramp_slope(float line) { return line > 0.0f && line < 1.0f ? 1.0f : 0.0f; }
+
 static void apply(bp_function function, float alpha, float beta, float *y, int64_t size)
 {
     switch (function) {
@@ -101,6 +105,26 @@ static void apply(bp_function function, float alpha, float beta, float *y, int64
             float above = y[i] < alpha ? alpha : y[i];
             y[i] = above > beta ? beta : above;
         }
+        break;
+    case BP_EXP: /* the library's: exponential stops short of overflow */
+        for (int64_t i = 0; i < size; i++)
+            y[i] = expf(y[i]);
+        break;
+    case BP_LOG:
+        for (int64_t i = 0; i < size; i++)
+            y[i] = logf(y[i]);
+        break;
+    case BP_SQRT:
+        for (int64_t i = 0; i < size; i++)
+            y[i] = sqrtf(y[i]);
+        break;
+    case BP_HARD_SIGMOID:
+        for (int64_t i = 0; i < size; i++)
+            y[i] = ramp(y[i] * alpha + beta);
+        break;
+    case BP_HARD_SWISH:
+        for (int64_t i = 0; i < size; i++)
+            y[i] = y[i] * ramp(y[i] * alpha + beta);
         break;
     default:
         break;
@@ -142,6 +166,28 @@ static void chain(bp_function function, float alpha, float beta, const float *x,
     case BP_CLIP:
         for (int64_t i = 0; i < size; i++)
             c[i] = c[i] * (x[i] >= alpha && x[i] <= beta ? 1.0f : 0.0f);
+        break;
+    case BP_EXP:
+        for (int64_t i = 0; i < size; i++)
+            c[i] = c[i] * y[i];
+        break;
+    case BP_LOG:
+        for (int64_t i = 0; i < size; i++)
+            c[i] = c[i] * (1.0f / x[i]);
+        break;
+    case BP_SQRT:
+        for (int64_t i = 0; i < size; i++)
+            c[i] = c[i] * (1.0f / (2.0f * y[i]));
+        break;
+    case BP_HARD_SIGMOID: /* inside the ramp the output is the line */
+        for (int64_t i = 0; i < size; i++)
+            c[i] = c[i] * (alpha * ramp_slope(y[i]));
+        break;
+    case BP_HARD_SWISH:
+        for (int64_t i = 0; i < size; i++) {
+            float line = x[i] * alpha + beta;
+            c[i] = c[i] * (ramp(line) + x[i] * (alpha * ramp_slope(line)));
+        }
         break;
     default:
         break;

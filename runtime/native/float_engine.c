@@ -92,7 +92,8 @@ struct call {
     void (*run)(const call *c, const bp_workspace *work, int64_t first, float *solver,
                 uint8_t *stopped);
     int64_t rows, part;
-    const float *in, *measured;
+    int shared;
+    const float *in, *measured; /* measurements, or their cotangents */
     float *out, *loss;
     const bp_proximal_options *options;
     int64_t *taken;
@@ -106,7 +107,7 @@ static void run_part(void *context, int64_t task, int thread)
     int64_t rows = c->rows - first < c->part ? c->rows - first : c->part;
     float *values = engine->memory + thread * engine->floats;
     float *scratch = values + engine->part * engine->program->floats;
-    const bp_workspace work = {values, scratch, rows};
+    const bp_workspace work = {values, scratch, rows, c->shared};
     c->run(c, &work, first, scratch + engine->program->scratch,
            engine->stopped + thread * engine->part);
 }
@@ -125,17 +126,15 @@ static int64_t size_of(const call *c, int32_t value)
 }
 
 /* Copy rows between a dense array and the workspace. */
-static void put(const bp_program *p, const bp_workspace *work, int32_t value, const float *from)
+static void put(const bp_value *v, int64_t rows, const float *from, float *to)
 {
-    const bp_value *v = &p->values[value];
-    for (int64_t r = 0; r < work->rows; r++)
-        memcpy(bp_at(p, work, value) + r * bp_stride(v), from + r * v->size,
-               (size_t)v->size * sizeof *from);
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(to + r * bp_stride(v), from + r * v->size, (size_t)v->size * sizeof *from);
 }
 
-static void take(const bp_value *v, const bp_workspace *work, const float *from, float *to)
+static void take(const bp_value *v, int64_t rows, const float *from, float *to)
 {
-    for (int64_t r = 0; r < work->rows; r++)
+    for (int64_t r = 0; r < rows; r++)
         memcpy(to + r * v->size, from + r * bp_stride(v), (size_t)v->size * sizeof *to);
 }
 
@@ -144,9 +143,10 @@ static void generate_part(const call *c, const bp_workspace *work, int64_t first
 {
     (void)solver, (void)stopped;
     const bp_program *p = c->engine->program;
-    put(p, work, p->latent, c->in + first * size_of(c, p->latent));
+    put(&p->values[p->latent], work->rows, c->in + first * size_of(c, p->latent),
+        bp_at(p, work, p->latent));
     bp_program_forward(p, &c->engine->kernels, work, 0, p->middle);
-    take(&p->values[p->image], work, bp_at(p, work, p->image),
+    take(&p->values[p->image], work->rows, bp_at(p, work, p->image),
          c->out + first * size_of(c, p->image));
 }
 
@@ -155,9 +155,10 @@ static void sense_part(const call *c, const bp_workspace *work, int64_t first, f
 {
     (void)solver, (void)stopped;
     const bp_program *p = c->engine->program;
-    put(p, work, p->image, c->in + first * size_of(c, p->image));
+    put(&p->values[p->image], work->rows, c->in + first * size_of(c, p->image),
+        bp_at(p, work, p->image));
     bp_program_forward(p, &c->engine->kernels, work, p->middle, p->count);
-    take(&p->values[p->measurement], work, bp_at(p, work, p->measurement),
+    take(&p->values[p->measurement], work->rows, bp_at(p, work, p->measurement),
          c->out + first * size_of(c, p->measurement));
 }
 
@@ -174,7 +175,7 @@ static void objective(void *context, const float *z, float *loss, float *gradien
     const bp_float_kernels *kernels = &at->call->engine->kernels;
     const bp_program *p = at->call->engine->program;
     const bp_value *measurement = &p->values[p->measurement];
-    put(p, at->work, p->latent, z);
+    put(&p->values[p->latent], at->work->rows, z, bp_at(p, at->work, p->latent));
     bp_program_forward(p, kernels, at->work, 0, p->count);
     for (int64_t r = 0; r < at->work->rows; r++) {
         const float *sensed = bp_at(p, at->work, p->measurement) + r * bp_stride(measurement);
@@ -189,7 +190,7 @@ static void objective(void *context, const float *z, float *loss, float *gradien
     if (gradient == NULL)
         return;
     bp_program_adjoint(p, kernels, at->work);
-    take(&p->values[p->latent], at->work, bp_cotangent_at(p, at->work, p->latent), gradient);
+    take(&p->values[p->latent], at->work->rows, bp_cotangent_at(p, at->work, p->latent), gradient);
 }
 
 static problem problem_of(const call *c, const bp_workspace *work, int64_t first)
@@ -204,6 +205,21 @@ static void gradient_part(const call *c, const bp_workspace *work, int64_t first
     int64_t k = size_of(c, c->engine->program->latent);
     problem at = problem_of(c, work, first);
     objective(&at, c->in + first * k, c->loss + first, c->out ? c->out + first * k : NULL);
+}
+
+static void vjp_part(const call *c, const bp_workspace *work, int64_t first, float *solver,
+                     uint8_t *stopped)
+{
+    (void)solver, (void)stopped;
+    const bp_program *p = c->engine->program;
+    const bp_value *latent = &p->values[p->latent], *measurement = &p->values[p->measurement];
+    put(latent, work->shared ? 1 : work->rows, c->in + (work->shared ? 0 : first * latent->size),
+        bp_at(p, work, p->latent));
+    bp_program_forward(p, &c->engine->kernels, work, 0, p->count);
+    put(measurement, work->rows, c->measured + first * measurement->size,
+        bp_cotangent_at(p, work, p->measurement));
+    bp_program_adjoint(p, &c->engine->kernels, work);
+    take(latent, work->rows, bp_cotangent_at(p, work, p->latent), c->out + first * latent->size);
 }
 
 static void proximal_part(const call *c, const bp_workspace *work, int64_t first, float *solver,
@@ -231,6 +247,13 @@ void bp_float_gradient(bp_float_engine *engine, int64_t rows, const float *z, co
 {
     run_all(&(call){.engine = engine, .run = gradient_part, .rows = rows, .in = z,
                     .measured = y, .out = gradient, .loss = loss});
+}
+
+void bp_float_vjp(bp_float_engine *engine, int64_t rows, int shared, const float *z,
+                  const float *cotangents, float *gradient)
+{
+    run_all(&(call){.engine = engine, .run = vjp_part, .rows = rows, .shared = shared, .in = z,
+                    .measured = cotangents, .out = gradient});
 }
 
 int bp_float_proximal(bp_float_engine *engine, const bp_proximal_options *options, int64_t rows,

@@ -34,6 +34,11 @@ BP_API void bp_float_sense(bp_float_engine *engine, int64_t rows, const float *x
 BP_API void bp_float_gradient(bp_float_engine *engine, int64_t rows, const float *z,
                               const float *y, float *loss, float *gradient);
 
+/* gradient [rows][k] = J^T c for cotangents c [rows][m], J the Jacobian of A(G(z)): at z [rows][k],
+ * or, if `shared`, at z [k] for all of them. */
+BP_API void bp_float_vjp(bp_float_engine *engine, int64_t rows, int shared, const float *z,
+                         const float *cotangents, float *gradient);
+
 /* The proximal loop: z [rows][k] is start and result, history [steps + 1][rows], taken [rows]. */
 BP_API int bp_float_proximal(bp_float_engine *engine, const bp_proximal_options *options,
                              int64_t rows, const float *y, float *z, float *history,

@@ -15,6 +15,11 @@ typedef enum {
     BP_SOFTPLUS,
     BP_ABS,
     BP_CLIP, /* to alpha .. beta */
+    BP_EXP,
+    BP_LOG,
+    BP_SQRT,
+    BP_HARD_SIGMOID, /* alpha x + beta, clipped to 0 .. 1 */
+    BP_HARD_SWISH,   /* x times the HardSigmoid of alpha and beta */
     BP_FUNCTIONS,
 } bp_function;
 

@@ -1,7 +1,8 @@
 #include "float_program.h"
 
 #include <stddef.h>
-#include <string.h>
+
+#include "float_elementwise.h"
 
 /* One node at work on the rows of a workspace. */
 typedef struct {
@@ -31,9 +32,15 @@ static int64_t stride_of(const step *s, int32_t value)
     return bp_stride(&s->program->values[value]);
 }
 
+/* Rows of the forward pass. */
+static int64_t rows_of(const bp_workspace *work)
+{
+    return work->shared ? 1 : work->rows;
+}
+
 static float *row_of(const step *s, int32_t value, int64_t row)
 {
-    return bp_at(s->program, s->work, value) + row * stride_of(s, value);
+    return bp_at(s->program, s->work, value) + (s->work->shared ? 0 : row * stride_of(s, value));
 }
 
 static float *cotangent_of(const step *s, int32_t value, int64_t row)
@@ -81,8 +88,8 @@ static void linear_forward(const step *s)
 {
     const bp_node *node = s->node;
     const bp_weight *weight = &node->weight;
-    int64_t together = node->count == 1 ? s->work->rows : node->count;
-    for (int64_t row = 0; row < s->work->rows; row += node->count == 1 ? together : 1) {
+    int64_t rows = rows_of(s->work), together = node->count == 1 ? rows : node->count;
+    for (int64_t row = 0; row < rows; row += node->count == 1 ? together : 1) {
         const float *x = row_of(s, node->inputs[0], row);
         float *y = row_of(s, node->output, row);
         int64_t x_stride = weight->columns, y_stride = weight->rows;
@@ -121,7 +128,7 @@ static void convolution_forward(const step *s)
     const bp_geometry *g = &node->geometry;
     const float *x = row_of(s, node->inputs[0], 0);
     float *y = row_of(s, node->output, 0);
-    int64_t rows = s->work->rows, x_stride = stride_of(s, node->inputs[0]);
+    int64_t rows = rows_of(s->work), x_stride = stride_of(s, node->inputs[0]);
     int64_t y_stride = stride_of(s, node->output);
     if (node->op == BP_CONV)
         s->kernels->correlate(&node->weight, g, rows, x, x_stride, y, y_stride, s->work->scratch);
@@ -145,77 +152,30 @@ static void convolution_adjoint(const step *s, float *to, int64_t to_stride)
         s->kernels->correlate(&node->weight, g, rows, c, c_stride, to, to_stride, scratch);
 }
 
-static void affine_forward(const bp_node *node, int64_t size, const float *x, float *y)
+static void inputs_of(const step *s, int64_t row, const float *x[2])
 {
-    for (int64_t i = 0; i < size; i++)
-        y[i] = node->factor ? x[i] * node->factor[i] : x[i];
-    if (node->term)
-        for (int64_t i = 0; i < size; i++)
-            y[i] += node->term[i];
-}
-
-static void pair_forward(int32_t op, int64_t size, const float *a, const float *b, float *y)
-{
-    if (op == BP_ADD)
-        for (int64_t i = 0; i < size; i++)
-            y[i] = a[i] + b[i];
-    else if (op == BP_SUB)
-        for (int64_t i = 0; i < size; i++)
-            y[i] = a[i] - b[i];
-    else
-        for (int64_t i = 0; i < size; i++)
-            y[i] = a[i] * b[i];
-}
-
-static void move_forward(const bp_node *node, int64_t size, const float *x, float *y)
-{
-    if (node->first) {
-        if (node->term)
-            memcpy(y, node->term, (size_t)size * sizeof *y);
-        else
-            memset(y, 0, (size_t)size * sizeof *y);
-    }
-    for (int64_t i = 0; i < node->count; i++)
-        y[node->target[i]] += node->factor ? x[node->source[i]] * node->factor[i]
-                                           : x[node->source[i]];
+    for (int i = 0; i < 2; i++)
+        x[i] = s->node->inputs[i] < 0 ? NULL : row_of(s, s->node->inputs[i], row);
 }
 
 static void elementwise_forward(const step *s)
 {
-    const bp_node *node = s->node;
-    int64_t size = size_of(s, node->output);
-    for (int64_t row = 0; row < s->work->rows; row++) {
-        const float *x = row_of(s, node->inputs[0], row);
-        float *y = row_of(s, node->output, row);
-        if (node->op == BP_APPLY)
-            memcpy(y, x, (size_t)size * sizeof *y);
-        else if (node->op == BP_AFFINE)
-            affine_forward(node, size, x, y);
-        else if (node->op == BP_MOVE)
-            move_forward(node, size, x, y);
-        else
-            pair_forward(node->op, size, x, row_of(s, node->inputs[1], row), y);
+    for (int64_t row = 0; row < rows_of(s->work); row++) {
+        const float *x[2];
+        inputs_of(s, row, x);
+        bp_float_elementwise_forward(s->node, x, size_of(s, s->node->output),
+                               row_of(s, s->node->output, row));
     }
 }
 
-/* The term that input `index` gets from the output's cotangent c, of one row. */
-static void elementwise_term(const step *s, int64_t row, int index, const float *c, float *to)
+static void elementwise_adjoint(const step *s, int index, float *to, int64_t to_stride)
 {
-    const bp_node *node = s->node;
-    int64_t size = size_of(s, node->inputs[index]);
-    if (node->op == BP_MOVE) {
-        memset(to, 0, (size_t)size * sizeof *to);
-        for (int64_t i = 0; i < node->count; i++)
-            to[node->source[i]] += node->factor ? c[node->target[i]] * node->factor[i]
-                                                : c[node->target[i]];
-        return;
+    for (int64_t row = 0; row < s->work->rows; row++) {
+        const float *x[2];
+        inputs_of(s, row, x);
+        bp_float_elementwise_term(s->node, x, index, size_of(s, s->node->inputs[index]),
+                            cotangent_of(s, s->node->output, row), to + row * to_stride);
     }
-    const float *factor = node->op == BP_AFFINE ? node->factor
-                          : node->op == BP_MUL  ? row_of(s, node->inputs[1 - index], row)
-                                                : NULL;
-    float sign = node->op == BP_SUB && index == 1 ? -1.0f : 1.0f;
-    for (int64_t i = 0; i < size; i++)
-        to[i] = factor ? c[i] * factor[i] : c[i] * sign;
 }
 
 static int is_linear(const bp_node *node)
@@ -237,7 +197,7 @@ void bp_program_forward(const bp_program *program, const bp_float_kernels *kerne
             elementwise_forward(&s);
         if (node->function == BP_NONE)
             continue;
-        for (int64_t row = 0; row < work->rows; row++)
+        for (int64_t row = 0; row < rows_of(work); row++)
             kernels->apply((bp_function)node->function, node->alpha, node->beta,
                            row_of(&s, node->output, row), size_of(&s, node->output));
     }
@@ -265,8 +225,7 @@ static void node_adjoint(const step *s, int index, float *spare)
     else if (is_linear(node))
         convolution_adjoint(s, to, stride);
     else
-        for (int64_t row = 0; row < s->work->rows; row++)
-            elementwise_term(s, row, index, cotangent_of(s, node->output, row), to + row * stride);
+        elementwise_adjoint(s, index, to, stride);
     if (node->add[index])
         add_rows(s, input, spare);
 }
@@ -285,7 +244,7 @@ void bp_program_adjoint(const bp_program *program, const bp_float_kernels *kerne
                                row_of(&s, node->output, row), cotangent_of(&s, node->output, row),
                                size_of(&s, node->output));
         node_adjoint(&s, 0, spare);
-        if (node->op == BP_ADD || node->op == BP_SUB || node->op == BP_MUL)
+        if (node->inputs[1] >= 0)
             node_adjoint(&s, 1, spare);
     }
 }

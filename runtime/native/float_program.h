@@ -18,7 +18,12 @@ typedef enum {
     BP_ADD,            /* of two values; likewise below */
     BP_SUB,
     BP_MUL,
+    BP_DIV,
     BP_MOVE, /* y = term or 0 if `first`, then y[target[i]] += x[source[i]] * factor[i] (or * 1) */
+    BP_PRELU,         /* x * factor where x < 0 */
+    BP_POW,           /* x to the power of factor */
+    BP_MAX_POOL,      /* over the windows of the geometry */
+    BP_INSTANCE_NORM, /* by channel of `count` values: scale, bias; alpha is epsilon */
     BP_OPS,
 } bp_op;
 
@@ -30,7 +35,7 @@ typedef struct {
     int32_t output;
     int32_t add[2]; /* 1: the cotangent of this input already holds another consumer's term */
     int32_t first;
-    int64_t count; /* LINEAR: vectors; MOVE: pairs */
+    int64_t count; /* LINEAR: vectors; MOVE: pairs; INSTANCE_NORM: values of a channel */
     bp_weight weight;
     const float *scale; /* per output channel, or NULL */
     const float *bias;  /* per output channel, or NULL */
@@ -59,6 +64,7 @@ typedef struct {
     float *values;  /* rows * floats */
     float *scratch; /* of one sample */
     int64_t rows;
+    int shared; /* 1: the values are those of one row, and every row's cotangent meets them */
 } bp_workspace;
 
 static inline int64_t bp_stride(const bp_value *value)
@@ -69,7 +75,7 @@ static inline int64_t bp_stride(const bp_value *value)
 float *bp_at(const bp_program *program, const bp_workspace *work, int32_t value);
 float *bp_cotangent_at(const bp_program *program, const bp_workspace *work, int32_t value);
 
-/* Run nodes `from` .. `to` - 1. */
+/* Run nodes `from` .. `to` - 1, for the first row alone if it stands for all. */
 void bp_program_forward(const bp_program *program, const bp_float_kernels *kernels,
                         const bp_workspace *work, int64_t from, int64_t to);
 

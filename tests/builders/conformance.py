@@ -11,7 +11,7 @@ import numpy as np
 
 from bitprior_export.calibration import calibrate
 from bitprior_export.cuts import cut
-from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines import DifferentiableEngine, FloatEngine
 from bitprior_runtime.shapes import infer_shapes
 from builders import surgery
 from builders.bundles import tiny_bundle
@@ -68,6 +68,18 @@ def assert_conforms(engine, bundle, batch):
     # The residual is a difference of measurements: it carries their rounding.
     assert np.abs(found_loss - loss).max() <= FLOAT_TOLERANCE * (sensed**2).sum(1).max()
     np.testing.assert_allclose(engine.loss(z, y), found_loss, rtol=1e-5, atol=1e-9)
+    if engine.name == "float":
+        assert_jacobian_conforms(engine, exact, z, y)
+
+
+def assert_jacobian_conforms(engine, exact, z, cotangent):
+    """Compare J^T c, at a latent each and at one latent for all."""
+    assert isinstance(engine, DifferentiableEngine)
+    for latents in (z, z[:1]):
+        found, expected = (one.vjp(latents, cotangent) for one in (engine, exact))
+        assert found.dtype == np.float32
+        assert found.shape == (len(cotangent), z.shape[1])
+        assert np.abs(found - expected).max() <= GRADIENT_TOLERANCE * np.abs(expected).max()
 
 
 def output_named_x(program):

@@ -49,17 +49,25 @@ def codes(rng, shape, bits, grid=None, axis=0):
     )
 
 
-def assert_engines_agree(engine, program, batch, tolerance=1e-5):
-    """Compare G, A, f and its gradient with numpy in float64, relative to the largest value."""
+def assert_engines_agree(engine, program, batch, tolerance=1e-5, latents=None):
+    """Compare G, A, f, its gradient and J^T c with numpy in float64, relative to the largest.
+
+    ``latents`` [batch,k], for ops that not every value is in the domain of.
+    """
     generator, sensing = as_prior(program)
     reference = FloatEngine(generator, sensing, np.float64)
     z, y = problem(program, batch)
+    z = z if latents is None else latents
     x = reference.generate(z)
+    # Residuals for cotangents: J^T of them does not cancel down to rounding.
+    flowing = reference.sense(x) - y
     pairs = [
         (engine.generate(z), x),
         (engine.sense(x.astype(np.float32)), reference.sense(x)),
         (engine.loss(z, y), reference.loss(z, y)),
         *zip(engine.value_and_grad(z, y), reference.value_and_grad(z, y), strict=True),
+        (engine.vjp(z, flowing), reference.vjp(z, flowing)),
+        (engine.vjp(z[:1], flowing), reference.vjp(z[:1], flowing)),
     ]
     for found, expected in pairs:
         assert found.dtype == np.float32

@@ -112,6 +112,23 @@ class NativeFloatEngine:
         self._run("bp_float_gradient", latents, measured, loss, gradient)
         return loss, gradient
 
+    def vjp(self, z: Array, cotangent: Array) -> FloatArray:
+        """Return J^T c, [B,k], of J = d A(G(z)) / dz for c [B,m] and z [B,k], or [1,k] for all."""
+        latents = _dense("latents", z, self._latent)
+        flowing = _dense("cotangents", cotangent, (self._compiled.measurements,))
+        shared = len(latents) == 1
+        if not shared:
+            _check_pairs(latents, "a cotangent", flowing)
+        gradient = np.empty((len(flowing), *self._latent), np.float32)
+        with self._lock:
+            self._native.bp_float_vjp(
+                self._handle,
+                ctypes.c_int64(len(flowing)),
+                ctypes.c_int(shared),
+                *map(_pointer, (latents, flowing, gradient)),
+            )
+        return gradient
+
     def loops(self, loop: Loop) -> bool:
         """Return True: C has all of them."""
         return True
@@ -140,10 +157,7 @@ class NativeFloatEngine:
     def _problem(self, z: Array, y: Array) -> tuple[FloatArray, FloatArray]:
         latents = _dense("latents", z, self._latent)
         measured = _dense("measurements", y, (self._compiled.measurements,))
-        if len(latents) != len(measured):
-            raise UsageError(
-                f"a measurement for each of {len(latents)} latents", f"{len(measured)}", "pair them"
-            )
+        _check_pairs(latents, "a measurement", measured)
         return latents, measured
 
     def _run(self, function: str, first: FloatArray, *others: FloatArray | None) -> None:
@@ -158,6 +172,13 @@ def _dense(name: str, values: Array, shape: tuple[int, ...]) -> FloatArray:
         wanted = ",".join(str(size) for size in ("B", *shape))
         raise UsageError(f"{name} [{wanted}]", f"shape {values.shape}", "use this model's sizes")
     return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _check_pairs(latents: FloatArray, what: str, others: FloatArray) -> None:
+    if len(latents) != len(others):
+        raise UsageError(
+            f"{what} for each of {len(latents)} latents", f"{len(others)}", "pair them"
+        )
 
 
 def _pointer(array: Array | None) -> ctypes.c_void_p:

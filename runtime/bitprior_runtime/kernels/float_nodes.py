@@ -7,10 +7,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.kernels.float_functions import FUNCTIONS, function, negative, parametric, selu
 from bitprior_runtime.kernels.float_moves import planes, rearrange, reduce, resize, spread
-from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
+from bitprior_runtime.kernels.float_scope import Scope
 from bitprior_runtime.kernels.library import library
-from bitprior_runtime.kernels.structures import Function, Geometry, NodeStruct, Op
+from bitprior_runtime.kernels.structures import Geometry, NodeStruct, Op
 from bitprior_runtime.kernels.weights import PackedMatrix
 from bitprior_runtime.program import Attribute, Node, Shape
 
@@ -70,61 +71,17 @@ def _scratch(geometry: Geometry) -> int:
     return int(size(ctypes.byref(geometry)))
 
 
-# Functions whose slope can be told from the output alone, so they may overwrite their input.
-_FROM_OUTPUT = {
-    "Relu": Function.RELU,
-    "LeakyRelu": Function.LEAKY_RELU,
-    "Elu": Function.ELU,
-    "Tanh": Function.TANH,
-    "Sigmoid": Function.SIGMOID,
-    "Softplus": Function.SOFTPLUS,
-}
-
-
-def _function(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    alpha = cast(float, attributes.get("alpha", attributes.get("min", 0.0)))
-    source = scope.values[node.inputs[0]]
-    in_place = node.op in _FROM_OUTPUT and alpha >= 0 and _written_for(scope, node)
-    if in_place:
-        scope.values[node.output] = source
-        made = scope.plan.nodes[-1]
-    else:
-        made = scope.new(node, Op.APPLY)
-    made.function = _FROM_OUTPUT.get(node.op) or Function[node.op.upper()]
-    made.alpha = alpha
-    made.beta = cast(float, attributes.get("max", 0.0))
-
-
-def _written_for(scope: Scope, node: Node) -> bool:
-    """Whether the value ``node`` reads was written by the node just before, for it alone."""
-    (name,) = node.inputs
-    readers = [other for other in scope.program.nodes if name in other.inputs]
-    before = scope.plan.nodes[-1] if scope.plan.nodes else None
-    return (
-        len(readers) == 1
-        and name != scope.program.output
-        and name not in scope.program.inputs
-        and before is not None
-        and before.output == scope.values[name]
-        and before.function == Function.NONE
-        # The value must have this one name: a Reshape of it may have readers of its own.
-        and list(scope.values.values()).count(before.output) == 1
-    )
-
-
 def _same(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
     scope.values[node.output] = scope.values[node.inputs[0]]
 
 
-_PAIRS = {"Add": Op.ADD, "Sub": Op.SUB, "Mul": Op.MUL}
+_PAIRS = {"Add": Op.ADD, "Sub": Op.SUB, "Mul": Op.MUL, "Div": Op.DIV}
 
 
 def _arithmetic(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
     constants = [name for name in node.inputs if name not in scope.values]
     if constants:
         _affine(scope, node, scope.constant(constants[0]), node.inputs[0] == constants[0])
-    elif node.op == "Div":
-        raise UnsupportedOpError("Div", "of two activations")
     else:
         inputs = [spread(scope, name, node) for name in node.inputs]
         scope.values[node.output] = scope.plan.value(scope.shapes[node.output])
@@ -135,13 +92,17 @@ def _affine(scope: Scope, node: Node, constant: NDArray[np.float32], first: bool
     """Make c op x or x op c, with a constant, x * factor + term."""
     name = next(name for name in node.inputs if name in scope.values)
     source = spread(scope, name, node)
-    full = np.broadcast_to(constant, (1, *scope.shapes[node.output]))
-    scope.values[node.output] = scope.plan.value(scope.shapes[node.output])
+    shape = scope.shapes[node.output]
+    full = np.broadcast_to(constant, (1, *shape))
+    if node.op == "Div" and first:  # c / x = x^-1 * c
+        inverse = scope.plan.value(shape)
+        power = scope.plan.node(Op.POW, [source], inverse)
+        power.factor = scope.plan.floats(np.full(shape, -1.0))
+        source = inverse
+    scope.values[node.output] = scope.plan.value(shape)
     made = scope.plan.node(Op.AFFINE, [source], scope.values[node.output])
-    if node.op == "Mul":
+    if node.op == "Mul" or (node.op == "Div" and first):
         made.factor = scope.plan.floats(full)
-    elif node.op == "Div" and first:
-        raise UnsupportedOpError("Div", "by an activation")
     elif node.op == "Div":
         with np.errstate(divide="ignore"):
             made.factor = scope.plan.floats(1 / full)
@@ -152,20 +113,23 @@ def _affine(scope: Scope, node: Node, constant: NDArray[np.float32], first: bool
         made.term = scope.plan.floats(-full if node.op == "Sub" else full)
 
 
-def _negative(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    made = scope.new(node, Op.AFFINE)
-    made.factor = scope.plan.floats(np.full(scope.shapes[node.output], -1.0))
+def _max_pool(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
+    made = scope.new(node, Op.MAX_POOL)
+    pads = cast(Shape, attributes["pads"])
+    geometry = Geometry(
+        *scope.shapes[node.inputs[0]], *scope.shapes[node.output], top=pads[0], left=pads[1]
+    )
+    geometry.kernel[:] = cast(Shape, attributes["kernel_shape"])
+    geometry.strides[:] = cast(Shape, attributes["strides"])
+    made.geometry = geometry
 
 
-def _selu(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    """Compile gamma * Elu(x)."""
-    elu = scope.new(node, Op.APPLY)
-    elu.function, elu.alpha = Function.ELU, cast(float, attributes["alpha"])
-    output = scope.plan.value(scope.shapes[node.output])
-    made = scope.plan.node(Op.AFFINE, [scope.values[node.output]], output)
-    gamma = cast(float, attributes["gamma"])
-    made.factor = scope.plan.floats(np.full(scope.shapes[node.output], gamma))
-    scope.values[node.output] = output
+def _instance_norm(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
+    made = scope.new(node, Op.INSTANCE_NORM)
+    made.count = int(np.prod(scope.shapes[node.output][1:]))
+    made.alpha = cast(float, attributes["epsilon"])
+    scale, bias = (scope.constant(name) for name in node.inputs[1:])
+    made.scale, made.bias = scope.plan.floats(scale), scope.plan.floats(bias)
 
 
 RULES: Mapping[str, Rule] = {
@@ -173,15 +137,18 @@ RULES: Mapping[str, Rule] = {
     "MatMul": _linear,
     "Conv": _convolution,
     "ConvTranspose": _convolution,
-    **dict.fromkeys([*_FROM_OUTPUT, "Abs", "Clip"], _function),
+    **dict.fromkeys(FUNCTIONS, function),
     **dict.fromkeys(["Reshape", "Flatten", "Identity"], _same),
-    **dict.fromkeys([*_PAIRS, "Div"], _arithmetic),
+    **dict.fromkeys(_PAIRS, _arithmetic),
+    **dict.fromkeys(["PRelu", "Pow"], parametric),
     **dict.fromkeys(
         ["Slice", "Concat", "Transpose", "Pad", "DepthToSpace", "SpaceToDepth"], rearrange
     ),
     "Resize": resize,
     "AveragePool": planes,
-    "Neg": _negative,
-    "Selu": _selu,
+    "MaxPool": _max_pool,
+    "InstanceNormalization": _instance_norm,
+    "Neg": negative,
+    "Selu": selu,
     **dict.fromkeys(["ReduceMean", "ReduceSum", "GlobalAveragePool"], reduce),
 }

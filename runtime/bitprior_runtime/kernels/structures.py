@@ -19,7 +19,12 @@ class Op(IntEnum):
     ADD = 5
     SUB = 6
     MUL = 7
-    MOVE = 8
+    DIV = 8
+    MOVE = 9
+    PRELU = 10
+    POW = 11
+    MAX_POOL = 12
+    INSTANCE_NORM = 13
 
 
 class Function(IntEnum):
@@ -34,6 +39,11 @@ class Function(IntEnum):
     SOFTPLUS = 6
     ABS = 7
     CLIP = 8
+    EXP = 9
+    LOG = 10
+    SQRT = 11
+    HARD_SIGMOID = 12
+    HARD_SWISH = 13
 
 
 _Fields = list[tuple[str, Any]]

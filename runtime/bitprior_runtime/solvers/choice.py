@@ -82,9 +82,9 @@ class Choice:
         """
         if self.name in JACOBIAN_SOLVERS and not isinstance(engine, DifferentiableEngine):
             raise UsageError(
-                f"an engine with products of the Jacobian (float/numpy) for {self.name}",
+                f"an engine with products of the Jacobian (float) for {self.name}",
                 f"engine {engine.name}/{engine.kernel}",
-                "choose engine float and kernel numpy, or another solver",
+                "choose engine float, or another solver",
             )
         return partial(self.solve, engine)
 

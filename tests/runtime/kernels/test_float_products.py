@@ -41,6 +41,7 @@ def test_products_of_odd_sizes_are_right_at_every_width(instructions, bits):
         check(matrix_program(bits, inputs, outputs), instructions, batch)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("bits", [1, 3, 4, 32])
 @pytest.mark.parametrize("batch", [1, 3, 16])
 def test_long_products_are_right(instructions, bits, batch):
@@ -84,6 +85,7 @@ def test_convolutions_are_right_in_both_directions(instructions, bits, case):
     check(Program("one op", {"in": shape}, "out", [node], tensors), instructions, 2)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 8, 32])
 @pytest.mark.parametrize("case", GEOMETRIES, ids=str)
 @pytest.mark.parametrize("axis", [1, None])

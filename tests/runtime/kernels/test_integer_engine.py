@@ -82,6 +82,7 @@ def test_perceptrons_of_every_width_and_grid_at_any_batch(activation_bits, bits,
     assert_same_at_any_batch(problem(mlp(bits, grid, rng), rng, 16, activation_bits))
 
 
+@pytest.mark.exhaustive
 @both_precisions
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
 @pytest.mark.parametrize("seed", [1, 2])
@@ -210,6 +211,7 @@ def test_calls_from_several_threads_take_turns():
     assert all(np.array_equal(one, expected) for one in found)
 
 
+@pytest.mark.exhaustive
 def test_engines_end_with_their_objects():
     rng = np.random.default_rng(12)
     programs, _, z, y = problem(mlp(4, "wide", rng), rng, 2, 8)

@@ -47,6 +47,7 @@ def test_products_of_extreme_values_are_exact(kernel, transposed, bits, value):
     np.testing.assert_array_equal(found, expected(codes, rows, transposed))
 
 
+@pytest.mark.exhaustive
 @every_kernel
 @both_directions
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])

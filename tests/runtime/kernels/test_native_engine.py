@@ -17,7 +17,13 @@ from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.kernels import NativeError
 from bitprior_runtime.kernels.library import library
-from bitprior_runtime.solvers import ProximalOptions, hard_threshold, proximal
+from bitprior_runtime.solvers import (
+    GaussNewtonOptions,
+    ProximalOptions,
+    gauss_newton,
+    hard_threshold,
+    proximal,
+)
 from builders.bundles import tiny_bundle
 
 
@@ -67,6 +73,39 @@ def test_a_row_is_the_same_bit_for_bit_in_any_batch_and_on_any_thread(instructio
         again = subject.value_and_grad(z[rows], y[rows])
         np.testing.assert_array_equal(again[0], loss[rows])
         np.testing.assert_array_equal(again[1], gradient[rows])
+
+
+@pytest.mark.parametrize("rows", [1, 3, 40])
+@pytest.mark.parametrize("latents", ["each", "one"])
+@pytest.mark.parametrize("bits", [1, 4, 32])
+def test_products_with_the_jacobian_are_those_of_numpy(instructions, bits, latents, rows):
+    bundle = tiny_bundle(bits=bits)
+    reference = FloatEngine(bundle.generator, bundle.sensing, np.float64)
+    z, cotangent = batch(rows)
+    z = z if latents == "each" else z[:1]
+    found = engine(instructions, bits).vjp(z, cotangent)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, reference.vjp(z, cotangent), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_one_latent_for_all_cotangents_is_that_latent_repeated(instructions, threads):
+    z, cotangent = batch(37)
+    subject = engine(instructions, threads=threads)
+    repeated = np.repeat(z[:1], 37, axis=0)
+    np.testing.assert_array_equal(
+        subject.vjp(z[:1], cotangent), engine(instructions).vjp(repeated, cotangent)
+    )
+
+
+def test_gauss_newton_takes_the_steps_it_takes_on_numpy():
+    bundle = tiny_bundle()
+    reference = FloatEngine(bundle.generator, bundle.sensing)
+    z0, hidden = batch(5)[0], batch(5, seed=1)[0]
+    y = reference.sense(reference.generate(hidden))
+    found, expected = (gauss_newton(e, y, z0, GaussNewtonOptions(3)) for e in (engine(), reference))
+    np.testing.assert_allclose(found.history, expected.history, rtol=1e-3, atol=1e-6)
+    assert (found.loss < 0.5 * found.history[0]).all()
 
 
 @pytest.mark.parametrize("kind", [{}, {"momentum": True}, {"projection": "unit-sphere"}])
@@ -139,6 +178,9 @@ def test_arrays_of_other_sizes_never_reach_c():
         lambda: subject.sense(np.zeros((1, 6), np.float32)),
         lambda: subject.loss(z, y[:, :2]),
         lambda: subject.value_and_grad(z, y[:3]),
+        lambda: subject.vjp(z, y[:3]),
+        lambda: subject.vjp(z[:1], y[:, :2]),
+        lambda: subject.vjp(z[:1, :3], y),
         lambda: subject.proximal(z, y[:3], Loop(5, 0.1)),
     ):
         with pytest.raises(UsageError):
@@ -152,6 +194,7 @@ def test_an_empty_batch_gives_empty_results():
     loss, gradient = engine(threads=2).value_and_grad(z, y)
     assert loss.shape == (0,)
     assert gradient.shape == (0, 4)
+    assert engine().vjp(batch(1)[0], y).shape == (0, 4)
 
 
 def test_two_python_threads_may_share_an_engine():
@@ -197,6 +240,7 @@ def resident():
         return int(file.read().split()[1]) * 4096
 
 
+@pytest.mark.exhaustive
 def test_engines_and_their_threads_leave_nothing_behind():
     z, y = batch(16)
 
