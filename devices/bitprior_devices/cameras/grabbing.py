@@ -38,7 +38,7 @@ class Grabber:
         patience: With a camera that is not there.
         realtime: Play a recording at its own rate.
         again: Begin a recording again at its end.
-        told: Called with a line when the camera is lost and when it is back.
+        told: Called when the camera is lost and when it is back: a line, and whether it is there.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Grabber:
         patience: Patience,
         realtime: bool = False,
         again: bool = False,
-        told: Callable[[str], None] = lambda _: None,
+        told: Callable[[str, bool], None],
     ) -> None:
         self._opener = opener
         self._stop = stop
@@ -118,13 +118,15 @@ class Grabber:
                     raise
                 if not lost:
                     self._figures.lost += 1
-                    self._told(f"Waiting for the camera: {error.expected}, found {error.found}")
+                    self._told(
+                        f"Waiting for the camera: {error.expected}, found {error.found}", False
+                    )
                 lost = True
                 self._stop.wait(wait)
                 wait = min(2 * wait, self._patience.longest)
             else:
                 if lost:
-                    self._told(f"The camera is back after {time.monotonic() - begin:.1f} s")
+                    self._told(f"The camera is back after {time.monotonic() - begin:.1f} s", True)
                 return result
         return None
 

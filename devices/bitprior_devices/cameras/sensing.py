@@ -69,7 +69,7 @@ def sense_camera(
                 figures,
                 patience=Patience(patience),
                 realtime=realtime,
-                told=line.say,
+                told=lambda text, _: line.say(text),
             )
             _stream(model, grabber, realtime, frames, figures, line, stop)
     except BrokenPipeError:
