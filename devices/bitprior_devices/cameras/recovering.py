@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bitprior_devices.cameras.figures import Figures
 from bitprior_devices.cameras.live_line import LiveLine
 from bitprior_devices.cameras.newest import Newest
@@ -58,10 +60,14 @@ def recover_stream(
     recovering = _Recovering(model, out, options, latent, warm_start, figures)
     try:
         with stopping():
+            # The first recovery makes the engine: not on the time of a frame.
+            m = model.bundle.manifest.measurement.size
+            model.recover(np.zeros((1, m), np.float32), **{**options, "steps": 1})
             _run(recovering, frames, figures, line)
     finally:
         line.end()
-    text = f"Recovered: {figures.line()}; loss {recovering.loss:.4g}, written to {out}"
+    loss = "none" if recovering.loss is None else f"{recovering.loss:.4g}"
+    text = f"Recovered: {figures.line()}; last loss {loss}, written to {out}"
     result = {**figures.as_json(), "loss": recovering.loss, "out": str(out)}
     print(json_text.dumps(result) if json else text)
 
@@ -91,7 +97,7 @@ class _Recovering:
         warm_start: bool,
         figures: Figures,
     ) -> None:
-        self.loss = float("nan")
+        self.loss: float | None = None
         self._model = model
         self._out = out
         self._options = options

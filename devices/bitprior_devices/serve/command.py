@@ -1,6 +1,7 @@
 """``bitprior serve``: the live page."""
 
 import math
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -54,11 +55,20 @@ def serve(
     json: JsonFlag = False,
 ) -> None:
     """Serve a web page: the camera, its measurement and the recovered image, live."""
+    from bitprior_devices.cameras.figures import Figures
+    from bitprior_devices.cameras.stopping import stopping
     from bitprior_devices.serve.prior import Wishes, make_priors
     from bitprior_devices.serve.service import Service, run_service
 
     loaded = [(path, load(path)) for path in bundles]
     priors = make_priors(loaded, Wishes(engine, kernel, threads, steps))
     service = Service(camera, host, port, token, allow_host or (), warm_start, patience, frames)
-    result = run_service(service, priors).as_json()
+    figures = Figures()
+    with stopping() as stop:
+        run_service(service, priors, figures, stop, _announce)
+    result = figures.as_json()
     emit(result, f"Served {result['frames']} frames, {result['dropped']} dropped", json)
+
+
+def _announce(address: str) -> None:
+    print(f"Serving on {address}", file=sys.stderr, flush=True)

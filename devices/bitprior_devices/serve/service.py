@@ -1,8 +1,9 @@
 """A service: camera, worker and web server together, from start to end."""
 
+import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,7 @@ from bitprior_devices.cameras.fitting import check_geometry
 from bitprior_devices.cameras.grabbing import Grabber, Patience
 from bitprior_devices.cameras.newest import Newest
 from bitprior_devices.cameras.source import Frame
-from bitprior_devices.cameras.stopping import stopping
-from bitprior_devices.serve.access import Access, choose_token, make_access
+from bitprior_devices.serve.access import choose_token, make_access
 from bitprior_devices.serve.board import Board
 from bitprior_devices.serve.handler import Handler
 from bitprior_devices.serve.prior import Prior
@@ -49,8 +49,21 @@ class Service:
     frames: int | None = None
 
 
-def run_service(service: Service, priors: Sequence[Prior]) -> Figures:
-    """Serve the page until told to stop; return what it took.
+def run_service(
+    service: Service,
+    priors: Sequence[Prior],
+    figures: Figures,
+    stop: threading.Event,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve the page until told to stop.
+
+    Args:
+        service: What, and to whom.
+        priors: The bundles; frames go through the first until a page chooses another.
+        figures: Filled with what it takes.
+        stop: Ends it.
+        ready: Called with the page's address once it answers.
 
     Raises:
         UsageError: A wrong token, or no such file or folder for a camera.
@@ -63,8 +76,7 @@ def run_service(service: Service, priors: Sequence[Prior]) -> Figures:
             check_geometry(prior.model.geometry)
         _check_recording(camera)
     token = choose_token(service.host, service.token)
-    figures = Figures()
-    with stopping() as stop, PageServer(service.host, service.port, Handler) as server:
+    with PageServer(service.host, service.port, Handler) as server:
         board = Board(_state(priors, camera))
         priors[0].prepare()
         feed: Newest[Frame] | None = None
@@ -73,23 +85,18 @@ def run_service(service: Service, priors: Sequence[Prior]) -> Figures:
         server.board = board
         server.worker = Worker(priors, feed, board, figures, service.warm_start)
         server.access = make_access(service.host, server.server_port, token, service.names)
-        _announce(service.host, server.server_port, server.access)
-        _serve(server, stop, service.frames)
-        if feed is not None:
-            feed.join(1.0)  # the thread gives the camera back
-    return figures
-
-
-def _serve(server: PageServer, stop: threading.Event, frames: int | None) -> None:
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-    thread.start()
-    try:
-        server.worker.run(stop, frames)
-    finally:
-        stop.set()
-        server.board.close()
-        server.shutdown()
-        thread.join()
+        thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
+        thread.start()
+        ready(_address(service.host, server.server_port, token))
+        try:
+            server.worker.run(stop, service.frames)
+        finally:
+            stop.set()
+            board.close()
+            server.shutdown()
+            thread.join()
+            if feed is not None:
+                feed.join(1.0)  # its thread gives the camera back
 
 
 def _grabber(
@@ -134,8 +141,7 @@ def _state(priors: Sequence[Prior], camera: str | None) -> dict[str, Any]:
     }
 
 
-def _announce(host: str, port: int, access: Access) -> None:
-    shown = {"0.0.0.0": "this machine's address", "::": "this machine's address"}.get(host, host)
-    shown = f"[{shown}]" if ":" in shown else shown
-    query = f"?token={access.token}" if access.token else ""
-    print(f"Serving on http://{shown}:{port}/{query}", file=sys.stderr, flush=True)
+def _address(host: str, port: int, token: str | None) -> str:
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    name = f"[{name}]" if ":" in name else name
+    return f"http://{name}:{port}/" + (f"?token={token}" if token else "")
