@@ -59,6 +59,8 @@ class Handler(BaseHTTPRequestHandler):
 
     server: PageServer
     timeout = WRITE_SECONDS
+    # What is too broken to name a version gets headers all the same.
+    default_request_version = "HTTP/1.0"
 
     def setup(self) -> None:
         """Read with a deadline instead of a timeout that every byte sets back."""
@@ -143,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
         except BitpriorError:
             fields = None
         index = fields.get("index") if isinstance(fields, dict) else None
-        if not isinstance(index, int):
+        if not isinstance(index, int) or isinstance(index, bool):
             raise RefusedError(HTTPStatus.BAD_REQUEST, 'send {"index": 0}, the number of a bundle')
         return index
 
