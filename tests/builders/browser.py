@@ -1,6 +1,7 @@
 """A headless Chromium, told what to do over a pipe in the DevTools protocol."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -116,12 +117,21 @@ class Page:
             self.complaints.append(json.dumps(fields["entry"]))
 
 
+def _pipe() -> tuple[int, int]:
+    """Return a pipe whose descriptors are not 3 or 4, which are given new meanings."""
+    ends = os.pipe()
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
+    for end in ends:
+        os.close(end)
+    return high[0], high[1]
+
+
 @contextmanager
 def browsing(profile: Path) -> Iterator[Page]:
     """Start a browser with an empty profile; end it with the block."""
     assert CHROMIUM is not None
-    ours_in, theirs_out = os.pipe()
-    theirs_in, ours_out = os.pipe()
+    ours_in, theirs_out = _pipe()
+    theirs_in, ours_out = _pipe()
     arguments = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
         "--remote-debugging-pipe", "--no-first-run", "--disable-background-networking",
@@ -129,7 +139,7 @@ def browsing(profile: Path) -> Iterator[Page]:
     ]  # fmt: skip
 
     # The protocol's pipes are file descriptors 3 and 4.
-    command = ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", *arguments]
+    command = ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", *arguments]
     with subprocess.Popen(
         command,
         pass_fds=(theirs_in, theirs_out),
