@@ -30,12 +30,6 @@ class Newest(Generic[Item]):
         self._thread = threading.Thread(target=self._run, daemon=True, name="newest")
         self._thread.start()
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing is waiting and nothing will come."""
-        with self._changed:
-            return self._ended and not self._waiting and self._error is None
-
     def take(self, timeout: float | None = None) -> Item | None:
         """Wait for an item and take it.
 

@@ -73,7 +73,7 @@ def sense_camera(
             )
             _stream(model, grabber, realtime, frames, figures, line, stop)
     except BrokenPipeError:
-        _forget_stdout()
+        pass  # whoever read the stream has seen enough
     finally:
         line.end()
     report = figures.as_json()
@@ -118,8 +118,3 @@ def _write(data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(_STDOUT, view) :]
-
-
-def _forget_stdout() -> None:
-    """Point standard output elsewhere: at exit Python flushes it, and would complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)

@@ -6,7 +6,6 @@ import secrets
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from bitprior_runtime.errors import UsageError
@@ -94,11 +93,9 @@ class Access:
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() == "bearer" and self.matches(token.strip()):
             return True
-        try:
-            morsel = SimpleCookie(cookies or "").get(self.cookie)
-        except CookieError:
-            return False
-        return morsel is not None and self.matches(morsel.value)
+        # By hand: http.cookies gives up on all of them where one, of another service, is odd.
+        pairs = (pair.strip().partition("=") for pair in (cookies or "").split(";"))
+        return any(name == self.cookie and self.matches(value) for name, _, value in pairs)
 
     def cookie_header(self) -> str:
         """Return the Set-Cookie that spares the next request the token."""

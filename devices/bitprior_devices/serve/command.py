@@ -42,6 +42,10 @@ def serve(
         str, typer.Option(help="numpy or native; auto: native where it works.")
     ] = AUTO,
     threads: Annotated[int | None, typer.Option(help="Threads of the engine.", min=1)] = None,
+    solver: Annotated[
+        str | None,
+        typer.Option(help="proximal, adam, lbfgs or gauss-newton; default: the bundle's."),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Most steps; default: the bundle's.", min=1)
     ] = None,
@@ -61,7 +65,7 @@ def serve(
     from bitprior_devices.serve.service import Service, run_service
 
     loaded = [(path, load(path)) for path in bundles]
-    priors = make_priors(loaded, Wishes(engine, kernel, threads, steps))
+    priors = make_priors(loaded, Wishes(engine, kernel, threads, solver, steps))
     service = Service(camera, host, port, token, allow_host or (), warm_start, patience, frames)
     figures = Figures()
     with stopping() as stop:

@@ -22,12 +22,14 @@ class Wishes:
         engine: Engine; ``auto``: the fastest by a measured probe.
         kernel: Kernels; ``auto``: native where it works.
         threads: Threads of the engine.
+        solver: Solver; None: the bundle's.
         steps: Most steps; None: the bundle's.
     """
 
     engine: str = "float"
     kernel: str = AUTO
     threads: int | None = None
+    solver: str | None = None
     steps: int | None = None
 
 
@@ -60,8 +62,10 @@ class Prior:
         if engine == AUTO:
             chosen = self.model.choose(1, kernel, wishes.threads).engine
             engine, kernel = chosen.name, chosen.kernel
-        self._options = {"engine": engine, "kernel": kernel, "threads": wishes.threads}
-        self.model.recover(np.zeros((1, self.measurements), np.float32), steps=1, **self._options)
+        options: dict[str, Any] = {"engine": engine, "kernel": kernel, "threads": wishes.threads}
+        options["solver"] = wishes.solver
+        self.model.recover(np.zeros((1, self.measurements), np.float32), steps=1, **options)
+        self._options = options
 
     def recover(self, y: FloatArray, latent: FloatArray | None = None) -> Recovery:
         """Recover images from measurements [B,m]; see :meth:`Model.recover`."""

@@ -69,7 +69,11 @@ class PageServer(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of its own, or at once that there are too many."""
         if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
+            try:
+                super().process_request(request, client_address)
+            except RuntimeError:  # the system has no thread left
+                self._free.release()
+                raise
             return
         try:
             request.setblocking(False)

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from bitprior_devices.cameras import recovering, sensing
 from bitprior_devices.cameras.fitting import fit_frames
+from bitprior_devices.cameras.stopping import stopping
 from bitprior_devices.cameras.stream import Header, Record, encode_header, encode_record
 from bitprior_runtime import load
 from bitprior_runtime.cli.main import run
@@ -127,6 +129,28 @@ def test_the_core_install_says_what_a_camera_needs(bundle_path):
     assert done.returncode == 2
     assert "pip install 'bitprior[devices]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_block_without_an_error_and_handlers_are_put_back(number):
+    before = signal.getsignal(number)
+    with stopping() as stop:
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+        raise AssertionError("the wait went on")
+    assert stop.is_set()
+    assert signal.getsignal(number) is before
+    with pytest.raises(KeyboardInterrupt), stopping():
+        raise KeyboardInterrupt  # not from a signal of ours
+
+
+def test_a_closed_pipe_ends_the_stream(call, bundle_path, video):
+    read, write = os.pipe()
+    os.close(read)
+    status, _, err = call("sense", bundle_path, "--camera", video, out=write)
+    os.close(write)
+    assert status == 0
+    assert err.startswith("Sensed: 0.0 frames/s, 0 done")
 
 
 def test_a_limit_ends_the_stream(call, bundle_path, video, tmp_path):

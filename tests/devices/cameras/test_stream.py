@@ -69,6 +69,13 @@ def test_a_stream_comes_back_however_it_is_cut_into_pieces(step):
         assert np.array_equal(record.measurement, original.measurement)
 
 
+def test_records_larger_than_a_read_are_put_together():
+    written = records(count=4, m=3000)
+    _, found = read(encoded(written, m=3000), step=5000)
+    assert [record.index for record in found] == [0, 2, 4, 6]
+    assert np.array_equal(found[3].measurement, written[3].measurement)
+
+
 def test_the_format_is_what_the_documentation_says():
     line = b'{"bitprior_stream": 1, "m": 2, "live": false, "clock": ""}\n'
     values = struct.pack("<Qdff", 7, 1.25, 0.5, -3.0)

@@ -101,6 +101,7 @@ def test_without_a_token_nobody_is_asked():
         (None, f"bitprior-8766={TOKEN}", False),
         (None, "bitprior-8765=", False),
         (None, 'bad"; ,=\x00', False),
+        (None, f"a/b=c; bitprior-8765={TOKEN}", True),
     ],
 )
 def test_the_token_comes_in_a_header_or_a_cookie(authorization, cookies, allowed):

@@ -324,6 +324,30 @@ def test_too_many_connections_are_told_so_and_room_is_made_again(bundles, monkey
         assert status == 200
 
 
+def test_a_thread_that_cannot_start_costs_no_room_for_ever(bundles, monkeypatch, capfd):
+    def fail(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
+    with live_page(bundles[0]) as page:
+        for _ in range(2):
+            with monkeypatch.context() as patch:
+                patch.setattr(server.ThreadingHTTPServer, "process_request", fail)
+                with pytest.raises(OSError):  # noqa: PT011 - closed or reset
+                    page.ask("/figures")
+        assert page.ask("/figures").status == 200
+    assert "can't start new thread" in capfd.readouterr().err
+
+
+def test_after_the_deadline_nothing_is_read():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"ab")
+        assert server.DeadlineReader(ours, 10).read(1) == b"a"
+        with pytest.raises(TimeoutError):
+            server.DeadlineReader(ours, 0).read(1)
+
+
 def test_too_many_pages_are_told_so(bundles, monkeypatch):
     monkeypatch.setattr(server, "MAX_PAGES", 1)
     with live_page(bundles[0]) as page, page.events() as events:

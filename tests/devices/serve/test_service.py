@@ -1,14 +1,18 @@
 """The service from start to end: limits, lost cameras, addresses, names."""
 
+import base64
 import json
 import socket
 
+import cv2
+import numpy as np
 import pytest
 
-from bitprior_devices.cameras import CameraError
+from bitprior_devices.cameras import CameraError, Frame
 from bitprior_devices.serve import service
 from bitprior_devices.serve.prior import Wishes, make_priors
 from bitprior_devices.serve.service import Service, run_service
+from bitprior_devices.serve.snapshot import Snapshot
 from bitprior_export.bundle.writer import write_bundle
 from bitprior_runtime import load
 from bitprior_runtime.cli.main import run
@@ -18,10 +22,25 @@ from builders.live_page import live_page
 from builders.videos import write_video
 
 
+def test_a_large_frame_is_shown_small_and_in_its_colours(bundle_path):
+    pixels = np.zeros((1, 480, 640, 3), np.uint8)
+    pixels[..., 0] = 200
+    model = load(bundle_path)
+    recovery = model.recover(model.bundle.golden.measurements[:1], steps=1)
+    x, y = recovery.image[0], model.bundle.golden.measurements[0]
+    snapshot = Snapshot(Frame(0, 0.0, pixels), 0, x, y, recovery, {}, 0.0, 0)
+    data = base64.b64decode(json.loads(snapshot.encoded)["preview"])
+    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert shown.shape == (240, 320, 3)
+    assert np.abs(shown.mean(axis=(0, 1)) - (200, 0, 0)).max() < 5
+    assert snapshot.psnr > 100  # the same image
+
+
 def test_so_many_frames_and_then_the_end(bundle_path, tmp_path, capsys):
     film = write_video(tmp_path / "film.avi", count=3, rate=100)
     arguments = ["serve", bundle_path, "--camera", film, "--port", "0", "--frames", "5"]
-    status = run([str(part) for part in [*arguments, "--steps", "2", "--json"]])
+    arguments += ["--solver", "lbfgs", "--steps", "2", "--json"]
+    status = run([str(part) for part in arguments])
     captured = capsys.readouterr()
     result = json.loads(captured.out)
     assert (status, result["frames"]) == (0, 5)
