@@ -37,7 +37,7 @@ class Figures:
         """Note how long a stage took, s."""
         with self._lock:
             if self._begin is None:
-                self._begin = time.perf_counter()
+                self._begin = time.perf_counter() - seconds
             self._stages.setdefault(stage, deque(maxlen=KEPT)).append(seconds)
 
     @contextmanager

@@ -40,6 +40,13 @@ def test_the_rate_is_that_of_the_last_seconds():
     assert figures.as_json()["frames_per_second"] > 5
 
 
+def test_the_first_stage_of_the_first_frame_counts():
+    figures = Figures()
+    figures.add("recover", 2.0)
+    figures.finish()
+    assert figures.as_json()["seconds"] == pytest.approx(2.0, abs=0.5)
+
+
 def test_memory_is_bounded():
     figures = Figures()
     for _ in range(3 * KEPT):

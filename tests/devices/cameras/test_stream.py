@@ -2,9 +2,13 @@
 
 import json
 import os
+import re
 import struct
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,3 +174,15 @@ def test_the_clock_is_that_of_this_boot(monkeypatch):
 
     monkeypatch.setattr(stream, "Path", Missing)
     assert clock_name() == ""
+
+
+def test_the_writer_in_the_documentation_writes_a_stream():
+    text = (Path(__file__).parents[3] / "docs/live.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    values = np.random.default_rng(0).standard_normal((3, 100)).astype(np.float32)
+    start = "import numpy as np; measurements = "
+    start += f"np.random.default_rng(0).standard_normal((3, 100)).astype(np.float32)\n{code}"
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, check=True)
+    header, found = read(done.stdout)
+    assert header == Header(100, True, "")
+    assert np.array_equal([record.measurement for record in found], values)
