@@ -1,5 +1,6 @@
 """Cameras of a Raspberry Pi through picamera2, which comes with Raspberry Pi OS."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class PiCamera:
 
     def __init__(self, number: int = 0) -> None:
         try:
-            from picamera2 import Picamera2
+            picamera2 = import_module("picamera2")  # which ships no types
         except ImportError as error:
             raise UsageError(
                 "the package 'picamera2' for a Raspberry Pi camera",
@@ -37,11 +38,11 @@ class PiCamera:
             ) from error
         self.name = f"picamera2:{number}"
         self._camera: Any = None
-        count = len(Picamera2.global_camera_info())
+        count = len(picamera2.Picamera2.global_camera_info())
         if number >= count:
             raise CameraError(f"a camera {self.name}", f"{count} cameras", "check the ribbon cable")
         try:
-            self._camera = Picamera2(number)
+            self._camera = picamera2.Picamera2(number)
             # libcamera names a format by the bytes of a little-endian word: in memory BGR888 is
             # R, G, B.
             wanted = {"size": SIZE, "format": "BGR888"}

@@ -19,11 +19,14 @@ def serve(
     camera: Annotated[
         str | None,
         typer.Option(
+            envvar="BITPRIOR_CAMERA",
             help="0, /dev/video0, csi:0, picamera2, a GStreamer pipeline, a video file or a folder "
-            "of images; without it the page takes uploads only."
+            "of images; without it the page takes uploads only.",
         ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(envvar="BITPRIOR_HOST", help="Address to listen on.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: any that is free.", min=0, max=65535)] = 8765,
     token: Annotated[
         str | None,

@@ -49,6 +49,20 @@ def test_so_many_frames_and_then_the_end(bundle_path, tmp_path, capsys):
     assert len(captured.err.splitlines()) == 1
 
 
+def test_a_service_takes_camera_address_and_token_from_the_environment(
+    bundle_path, tmp_path, capsys, monkeypatch
+):
+    film = write_video(tmp_path / "film.avi", count=3, rate=100)
+    monkeypatch.setenv("BITPRIOR_CAMERA", str(film))
+    monkeypatch.setenv("BITPRIOR_HOST", "0.0.0.0")
+    monkeypatch.setenv("BITPRIOR_TOKEN", "a-token-of-24-characters")
+    status = run(["serve", str(bundle_path), "--port", "0", "--frames", "1"])
+    captured = capsys.readouterr()
+    assert status == 0
+    assert captured.out.startswith("Served 1 frames")
+    assert captured.err.endswith("/?token=a-token-of-24-characters\n")
+
+
 def test_a_lost_camera_is_said_and_comes_back(bundle_path, monkeypatch, capsys):
     sources = [FakeSource(frames=2, last=gone()), FakeSource(frames=10**9)]
     monkeypatch.setattr(service, "open_source", lambda _: sources.pop(0))
