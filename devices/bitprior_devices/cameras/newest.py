@@ -6,6 +6,9 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+# Longer than a camera takes for a frame.
+JOIN_SECONDS = 3.0
+
 
 class Newest(Generic[Item]):
     """The newest item of an iterator that runs in a thread of its own.
@@ -53,9 +56,12 @@ class Newest(Generic[Item]):
         while (item := self.take()) is not None:
             yield item
 
-    def join(self, timeout: float) -> None:
-        """Wait for the thread to end, s at most."""
-        self._thread.join(timeout)
+    def join(self) -> None:
+        """Wait for the thread to end, when its iterator has been told to; not for ever.
+
+        A thread that is in a library's C++ when Python ends takes the whole process down with it.
+        """
+        self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
         error: BaseException | None = None

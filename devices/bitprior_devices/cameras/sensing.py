@@ -4,7 +4,6 @@ import json as json_text
 import os
 import stat
 import threading
-from collections.abc import Iterable
 from functools import partial
 
 from bitprior_devices.cameras.address import open_source
@@ -13,7 +12,6 @@ from bitprior_devices.cameras.fitting import check_geometry, fit_frames
 from bitprior_devices.cameras.grabbing import Grabber, Patience
 from bitprior_devices.cameras.live_line import LiveLine
 from bitprior_devices.cameras.newest import Newest
-from bitprior_devices.cameras.source import Frame
 from bitprior_devices.cameras.stopping import stopping
 from bitprior_devices.cameras.stream import (
     Header,
@@ -96,22 +94,23 @@ def _stream(
     header = Header(model.bundle.manifest.measurement.size, live, clock_name())
     _write(encode_header(header))
     newest = Newest(iter(grabber)) if live else None
-    feed: Iterable[Frame] = newest or grabber
-    for frame in feed:
-        with figures.timed("fit"):
-            x = fit_frames(frame.pixels, model.geometry)
-        with figures.timed("sense"):
-            y = model.sense(x)
-        with figures.timed("send"):
-            _write(encode_record(Record(frame.index, frame.captured, y[0])))
-        figures.finish()
-        figures.dropped = newest.dropped if newest else 0
-        line.update()
-        if figures.done == frames:
-            break
-    stop.set()
-    if newest:
-        newest.join(1.0)  # the thread gives the camera back
+    try:
+        for frame in newest or grabber:
+            with figures.timed("fit"):
+                x = fit_frames(frame.pixels, model.geometry)
+            with figures.timed("sense"):
+                y = model.sense(x)
+            with figures.timed("send"):
+                _write(encode_record(Record(frame.index, frame.captured, y[0])))
+            figures.finish()
+            figures.dropped = newest.dropped if newest else 0
+            line.update()
+            if figures.done == frames:
+                break
+    finally:
+        stop.set()
+        if newest:
+            newest.join()
 
 
 def _write(data: bytes) -> None:

@@ -62,10 +62,10 @@ class Board:
         """
         with self._changed:
             self._changed.wait_for(lambda: self._newest != seen or self.closed.is_set(), timeout)
-            newest, snapshot, state = self._newest, self._snapshot, self._state
-        events = []
-        if newest.state != seen.state:
-            events.append(("state", json.dumps(state).encode()))
-        if newest.frame != seen.frame and snapshot is not None:
-            events.append(("frame", snapshot.encoded))
-        return newest, events
+            events = []
+            if self._newest.state != seen.state:
+                events.append(("state", json.dumps(self._state).encode()))
+            if self._newest.frame != seen.frame and self._snapshot is not None:
+                # Under the lock: one of many readers encodes it, the others take what is there.
+                events.append(("frame", self._snapshot.encoded))
+            return self._newest, events

@@ -96,7 +96,7 @@ def run_service(
             server.shutdown()
             thread.join()
             if feed is not None:
-                feed.join(1.0)  # its thread gives the camera back
+                feed.join()
 
 
 def _grabber(

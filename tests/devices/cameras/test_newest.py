@@ -20,7 +20,7 @@ def test_a_slow_consumer_gets_the_newest_and_drops_are_counted():
     assert newest.take(5) == 0
     taken.set()
     assert produced.wait(5)
-    newest.join(5)
+    newest.join()
     assert newest.take(5) == 99
     assert newest.dropped == 98
     assert newest.take(5) is None
@@ -52,7 +52,7 @@ def test_an_error_reaches_whoever_takes_after_the_last_item():
         raise ValueError("broken")
 
     newest = Newest(items())
-    newest.join(5)
+    newest.join()
     assert newest.take(5) == 1
     with pytest.raises(ValueError, match="broken"):
         newest.take(5)

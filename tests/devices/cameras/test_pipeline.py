@@ -96,8 +96,7 @@ def test_a_reader_that_goes_away_is_a_clean_end(bundle_path, video):
     assert len(complaints.splitlines()) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_both_with_their_figures(bundle_path, tmp_path, number):
+def test_ctrl_c_and_sigterm_end_either_end_with_its_figures(bundle_path, tmp_path):
     film = write_video(tmp_path / "long.avi", count=300, rate=10)
     out = tmp_path / "latest.png"
     sense = start("sense", bundle_path, "--camera", film, "--realtime", stdout=subprocess.PIPE)
@@ -108,8 +107,8 @@ def test_ctrl_c_ends_both_with_their_figures(bundle_path, tmp_path, number):
     sense.stdout.close()
     while not out.exists():
         assert recover.poll() is None
-    recover.send_signal(number)
-    sense.send_signal(number)
+    recover.send_signal(signal.SIGINT)
+    sense.send_signal(signal.SIGTERM)
     report, complaints = recover.communicate(timeout=60)
     assert (recover.returncode, complaints) == (0, "")
     assert json.loads(report)["frames"] >= 1
@@ -231,7 +230,8 @@ def test_an_unplugged_camera_is_waited_for_and_then_an_error(
     assert status == 4
     assert [line.split(":")[0] for line in lines[:1]] == ["Waiting for the camera"]
     assert lines[-1].startswith("bitprior: expected frames from fake")
-    assert (tmp_path / "stdout").stat().st_size > 60
+    _, _, data = (tmp_path / "stdout").read_bytes().partition(b"\n")
+    assert 2 * 28 <= len(data) <= 4 * 28
 
 
 @pytest.mark.parametrize(
