@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
+from bitprior_devices.serve.command import serve
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.cli.verbs import add_verb
 from bitprior_runtime.profiles import OnnxSupport, Profile, load_profile, profile_names
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``devices``."""
+    """Add ``devices`` and ``serve``."""
     add_verb(app, "devices", devices, extra="devices", packages=())
+    add_verb(app, "serve", serve, extra="devices", packages=())
 
 
 def devices(

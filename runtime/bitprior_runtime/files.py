@@ -49,11 +49,17 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes, durable: bool = True) -> None:
     """Write ``data`` so that ``path`` holds all of it or what was there before.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder: a power cut at any
     point leaves the old or the new file, never a part.
+
+    Args:
+        path: The file.
+        data: Its new contents.
+        durable: Wait until it is on the disk; without, another process still sees the old or the
+            new file, but a power cut may lose it. For what is out of date in a moment.
 
     Raises:
         UnwritableOutputError: The folder is missing, read-only or full.
@@ -66,10 +72,12 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, target)
         temporary = None
-        _sync_folder(target.parent)
+        if durable:
+            _sync_folder(target.parent)
     except OSError as error:
         raise UnwritableOutputError(
             f"to write {len(data)} bytes to {target}",

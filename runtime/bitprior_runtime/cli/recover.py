@@ -18,8 +18,20 @@ from bitprior_runtime.recovery import FloatArray, Recovery
 
 def run(
     bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
-    measurements: Annotated[Path, typer.Argument(help="A .npy file of measurements [B,m].")],
-    out: Annotated[Path, typer.Option(help="Where the images go: .png (a sheet) or .npy.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Where the images go: .png (a sheet) or .npy; --stream: .png or folder."),
+    ],
+    measurements: Annotated[
+        Path | None, typer.Argument(help="A .npy file of measurements [B,m].")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Read what 'sense --camera' writes, on stdin.")
+    ] = False,
+    warm_start: Annotated[
+        bool, typer.Option("--warm-start", help="--stream: start from the latent before.")
+    ] = False,
+    frames: Annotated[int | None, typer.Option(help="--stream: end after so many.", min=1)] = None,
     solver: Annotated[
         str | None,
         typer.Option(help="proximal, fista, adam, lbfgs, gauss-newton; default: the bundle's."),
@@ -61,36 +73,46 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Recover images: find the latent z whose measurement A(G(z)) is nearest to y."""
-    check_writable(out)
-    if out.suffix not in (".png", ".npy"):
-        raise UsageError("--out ending in .png or .npy", f"{out.name!r}", "rename the output")
+    if stream == (measurements is not None):
+        found = "both" if stream else "neither"
+        raise UsageError("a file of measurements, or --stream", found, "give one of them")
+    if not stream:
+        check_writable(out)
+        if out.suffix not in (".png", ".npy"):
+            raise UsageError("--out ending in .png or .npy", f"{out.name!r}", "rename the output")
     model = load(bundle)
-    y = read_array(measurements, "measurements [B,m]")
+    y = None if measurements is None else read_array(measurements, "measurements [B,m]")
     start = None if latent is None else read_array(latent, "latents [B,k]")
     if engine == AUTO:
-        choice = model.choose(len(y) * max(restarts, 1) * (2 if mirrored else 1), kernel, threads)
+        rows = (1 if y is None else len(y)) * max(restarts, 1) * (2 if mirrored else 1)
+        choice = model.choose(rows, kernel, threads)
         print(f"Engine {choice.name}: {choice.reason}", file=sys.stderr)
         engine, kernel = choice.engine.name, choice.engine.kernel
-    with progress_bar("Recovering") as progress:
-        recovery = model.recover(
-            y,
-            solver=solver,
-            engine=engine,
-            kernel=kernel,
-            threads=threads,
-            activation_bits=activation_bits,
-            restarts=restarts,
-            mirrored=mirrored,
-            seed=seed,
-            latent=start,
-            steps=steps,
-            step_size=step_size,
-            sparsity=sparsity,
-            tolerance=tolerance,
-            max_seconds=max_seconds,
-            line_search=line_search,
-            progress=progress,
+    options: dict[str, Any] = {
+        "solver": solver,
+        "engine": engine,
+        "kernel": kernel,
+        "threads": threads,
+        "activation_bits": activation_bits,
+        "restarts": restarts,
+        "mirrored": mirrored,
+        "seed": seed,
+        "steps": steps,
+        "step_size": step_size,
+        "sparsity": sparsity,
+        "tolerance": tolerance,
+        "max_seconds": max_seconds,
+        "line_search": line_search,
+    }
+    if y is None:
+        from bitprior_devices.cameras.recovering import recover_stream
+
+        recover_stream(
+            model, out, options, latent=start, warm_start=warm_start, frames=frames, json=json
         )
+        return
+    with progress_bar("Recovering") as progress:
+        recovery = model.recover(y, latent=start, progress=progress, **options)
     _write(out, recovery.image)
     emit(_figures(recovery, out, restarts, seed), _line(recovery, out), json)
 

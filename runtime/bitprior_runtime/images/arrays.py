@@ -28,7 +28,23 @@ def read_array(path: str | os.PathLike[str], purpose: str) -> NDArray[np.float32
         MissingFileError: It cannot be read.
         UsageError: Not a .npy file, cut short, or of another type.
     """
-    data = read_bytes(path, MAX_ARRAY_BYTES)
+    return decode_array(read_bytes(path, MAX_ARRAY_BYTES), path, purpose)
+
+
+def decode_array(data: bytes, path: str | os.PathLike[str], purpose: str) -> NDArray[np.float32]:
+    """Decode the bytes of a .npy file of float values.
+
+    Args:
+        data: What was read.
+        path: Where from, for messages.
+        purpose: What it should hold, for messages.
+
+    Returns:
+        float32, in C order.
+
+    Raises:
+        UsageError: Not a .npy file, cut short, or of another type.
+    """
     file = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(file)

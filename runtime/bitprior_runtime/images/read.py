@@ -34,7 +34,8 @@ def read_images(
     """
     if Path(path).suffix == ".npy":
         return check_images(read_array(path, "images [B,C,H,W]"), geometry)
-    return _fit(_decode(path, gray=geometry[0] == 1), geometry)[np.newaxis]
+    pixels = decode_image(read_bytes(path, MAX_IMAGE_BYTES), path, gray=geometry[0] == 1)
+    return fit_image(pixels, geometry)[np.newaxis]
 
 
 def check_images(images: NDArray[Any], geometry: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -59,8 +60,23 @@ def check_images(images: NDArray[Any], geometry: tuple[int, int, int]) -> NDArra
     return np.ascontiguousarray(images, dtype=np.float32)
 
 
-def _decode(path: str | os.PathLike[str], gray: bool) -> NDArray[np.uint8]:
-    data = read_bytes(path, MAX_IMAGE_BYTES)
+def decode_image(
+    data: bytes, path: str | os.PathLike[str], gray: bool = False
+) -> NDArray[np.uint8]:
+    """Decode the bytes of an image file.
+
+    Args:
+        data: What was read.
+        path: Where from, for messages.
+        gray: Decode to gray instead of RGB.
+
+    Returns:
+        uint8 [H,W] or [H,W,3].
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+        UsageError: Not an image.
+    """
     try:
         import cv2
     except ImportError as error:
@@ -79,8 +95,16 @@ def _decode(path: str | os.PathLike[str], gray: bool) -> NDArray[np.uint8]:
     return np.asarray(pixels, dtype=np.uint8)
 
 
-def _fit(pixels: NDArray[np.uint8], geometry: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Crop to the centre, resize by area, and go from HWC bytes to CHW floats."""
+def fit_image(pixels: NDArray[np.uint8], geometry: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Crop to the centre, resize by area, and go from HWC bytes to CHW floats.
+
+    Args:
+        pixels: uint8 [H,W,C], or [H,W] where C = 1.
+        geometry: (C, H, W) of the prior.
+
+    Returns:
+        float32 (C, H, W) in [0,1].
+    """
     import cv2
 
     _, height, width = geometry
