@@ -1,0 +1,13 @@
+"""Verbs of the devices house."""
+
+import typer
+
+from bitprior_devices.commands import deploy, devices, rollback
+from bitprior_runtime.cli.verbs import add_verb
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    add_verb(app, "devices", devices.run, extra="devices", packages=())
+    add_verb(app, "deploy", deploy.run, extra="devices", packages=())
+    add_verb(app, "rollback", rollback.run, extra="devices", packages=())
