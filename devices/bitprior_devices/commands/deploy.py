@@ -9,12 +9,13 @@ import typer
 from bitprior_devices.commands.options import (
     AcceptOption,
     BoardArgument,
-    RootOption,
-    SshConfigOption,
     show_step,
 )
 from bitprior_devices.deploying import Deployed, deploy, pack
+from bitprior_devices.deploying.wheels import gather_wheels, platform_of
+from bitprior_devices.probing import ask_facts
 from bitprior_devices.ssh import accept_host_key, parse_destination
+from bitprior_runtime.cli.elsewhere import RootOption, SshConfigOption
 from bitprior_runtime.cli.output import JsonFlag, emit
 
 
@@ -25,6 +26,13 @@ def run(
     python: Annotated[
         str | None, typer.Option(help="The board's Python that has bitprior; default: python3.")
     ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Send bitprior's packages too: the board has only python3."),
+    ] = False,
+    wheels: Annotated[
+        Path, typer.Option(help="--offline: folder of bitprior's wheel for the board.")
+    ] = Path("dist"),
     service: Annotated[
         bool, typer.Option("--service", help="Serve it with a systemd user unit.")
     ] = False,
@@ -34,9 +42,12 @@ def run(
 ) -> None:
     """Send a bundle, replay its golden cases on the board, then bring it into use."""
     destination = parse_destination(board, ssh_config)
-    parcel = pack(bundle, [])
+    parcel = pack(bundle, [])  # before any connection: a damaged bundle is not the board's fault
     if accept is not None:
         accept_host_key(destination, accept)
+    if offline:
+        facts = ask_facts(destination, show_step, root)
+        parcel = pack(bundle, gather_wheels(wheels, platform_of(facts)))
     done = deploy(parcel, destination, show_step, root=root, python=python, service=service)
     emit(asdict(done), _line(parcel.name, board, done), json)
 

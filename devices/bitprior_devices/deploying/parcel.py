@@ -1,6 +1,5 @@
 """What is sent: a bundle, the ONNX files that belong to it, and wheels."""
 
-import hashlib
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +33,6 @@ class Parcel:
         """Bytes the wheels take once they are unpacked."""
         return sum(_unpacked(path) for path in self.wheels.values())
 
-    def source(self, path: str) -> Path:
-        """Return where a file is here."""
-        both = {**self.files, **self.wheels}
-        return next(place for file, place in both.items() if file.path == path)
-
 
 def pack(bundle: Path, wheels: list[Path]) -> Parcel:
     """Check a bundle and what belongs to it, and describe all that is to be sent.
@@ -48,11 +42,11 @@ def pack(bundle: Path, wheels: list[Path]) -> Parcel:
         CheckFailedError: An ONNX file beside it is not the one it was exported with.
     """
     model = load(bundle)
-    files = {_describe(BUNDLE, bundle): bundle}
+    files = {describe(BUNDLE, bundle): bundle}
     for name, path in _companions(model.bundle, bundle).items():
-        files[_describe(name, path)] = path
+        files[describe(name, path)] = path
     return Parcel(
-        model.bundle.manifest.name, files, {_describe(path.name, path): path for path in wheels}
+        model.bundle.manifest.name, files, {describe(path.name, path): path for path in wheels}
     )
 
 
@@ -62,20 +56,14 @@ def _companions(bundle: Bundle, path: Path) -> dict[str, Path]:
     if not folder.is_dir() or not bundle.manifest.companions:
         return {}
     kinds = read_companions(bundle, folder)
-    return {
-        f"{COMPANIONS}/{kind}.onnx": folder / f"{kind}.onnx" for kind in KINDS if kind in kinds
-    }
+    return {f"{COMPANIONS}/{kind}.onnx": folder / f"{kind}.onnx" for kind in KINDS if kind in kinds}
 
 
-def _describe(path: str, source: Path) -> SentFile:
+def describe(path: str, source: Path) -> SentFile:
+    """Describe a file to send: the path it gets there, its size, its hash."""
     return SentFile(path, source.stat().st_size, sha256_of(source))
 
 
 def _unpacked(wheel: Path) -> int:
     with zipfile.ZipFile(wheel) as archive:
         return sum(entry.file_size for entry in archive.infolist())
-
-
-def bundle_sha256(bundle: Path) -> str:
-    """Return the hash a deployed bundle is known by."""
-    return hashlib.sha256(bundle.read_bytes()).hexdigest()

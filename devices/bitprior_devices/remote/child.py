@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +93,7 @@ def run_child(
 def _alone() -> bool:
     """Whether nobody holds the other end of our stdin any more."""
     poll = select.poll()
-    poll.register(sys.stdin.fileno(), 0)
+    poll.register(0, 0)
     return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
 
 

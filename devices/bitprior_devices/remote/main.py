@@ -8,6 +8,7 @@ import traceback
 from typing import Any, Callable  # noqa: UP035
 
 from bitprior_devices.remote.deploy import deploy
+from bitprior_devices.remote.probe import probe
 from bitprior_devices.remote.refusal import RefusalError, from_os_error
 from bitprior_devices.remote.rollback import rollback
 from bitprior_devices.remote.run import run
@@ -15,6 +16,7 @@ from bitprior_devices.remote.wire import ConnectionLostError, Wire
 
 VERBS: dict[str, Callable[[dict[str, Any], Wire], dict[str, Any]]] = {
     "deploy": deploy,
+    "probe": probe,
     "rollback": rollback,
     "run": run,
 }

@@ -81,7 +81,7 @@ def receive_files(wire: Wire, folder: Path, files: list[SentFile], extra: int = 
     prefixes = {
         file.path: sha256_of(_part(folder, file), have[file.path])
         for file in files
-        if 0 < have[file.path] and not _whole(folder, file)
+        if have[file.path] > 0 and not _whole(folder, file)
     }
     wire.send({"have": have, "prefixes": prefixes})
     came = 0

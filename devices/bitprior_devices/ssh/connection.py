@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from bitprior_devices.errors import DeviceRefusedError, DeviceUnreachableError
@@ -135,7 +135,6 @@ def _why(
 
 
 def _close(pipe: IO[bytes]) -> None:
-    try:
+    # What is still in its buffer goes nowhere if the other end is gone.
+    with suppress(BrokenPipeError):
         pipe.close()
-    except BrokenPipeError:
-        pass  # what was still in its buffer went nowhere: the other end is gone

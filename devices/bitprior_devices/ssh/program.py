@@ -13,8 +13,14 @@ _BOOT = (
 COMMAND = f"exec python3 -I -c {shlex.quote(_BOOT)}"
 
 # Packages whose modules are sent; of the others only the empty shell that holds them.
-_SENT = ("bitprior_devices.remote",)
-_NOT_SENT = ("bitprior_devices.remote.start", "bitprior_devices.remote.replay")
+_SENT = ("bitprior_devices.remote", "bitprior_runtime.board")
+# These run in processes of their own, on the board's packages.
+_NOT_SENT = (
+    "bitprior_devices.remote.start",
+    "bitprior_devices.remote.replay",
+    "bitprior_devices.remote.trial",
+    "bitprior_runtime.board.energy",
+)
 
 
 def sources() -> dict[str, str]:
