@@ -1,4 +1,4 @@
-"""Verbs of the devices house."""
+"""``bitprior devices``: the boards there are profiles of."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -6,16 +6,10 @@ from typing import Annotated
 import typer
 
 from bitprior_runtime.cli.output import JsonFlag, emit
-from bitprior_runtime.cli.verbs import add_verb
 from bitprior_runtime.profiles import OnnxSupport, Profile, load_profile, profile_names
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``devices``."""
-    add_verb(app, "devices", devices, extra="devices", packages=())
-
-
-def devices(
+def run(
     name: Annotated[str | None, typer.Argument(help="One device; without it, all.")] = None,
     json: JsonFlag = False,
 ) -> None:
