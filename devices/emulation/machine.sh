@@ -34,7 +34,7 @@ install_tools() {
 # The smallest Debian that answers ssh and runs Python. busybox does what an init system would.
 unpack() {
     "$here/debs.sh" "$disk" linux-image-cloud-arm64 busybox-static base-files bash dash coreutils \
-        libc-bin openssh-server python3
+        libc-bin libgomp1 libstdc++6 openssh-server python3
     mv "$disk"/boot/vmlinuz-* "$folder/kernel"
     mv "$disk"/lib/modules "$work/modules"
     rm -rf "$disk"/boot/* "$disk"/usr/share/{doc,man,locale,info,perl} "$disk"/usr/lib/*/perl* \
