@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bitprior_devices.commands.options import AcceptOption, show_step
+from bitprior_devices.commands.options import AcceptOption
 from bitprior_devices.probing.ask import ask_all
 from bitprior_devices.probing.report import Report, make_report
+from bitprior_devices.progress import show_step
 from bitprior_devices.ssh import accept_host_key, parse_destination
 from bitprior_runtime.cli.elsewhere import RootOption, SshConfigOption
 from bitprior_runtime.cli.output import JsonFlag, emit
