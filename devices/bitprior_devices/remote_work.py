@@ -4,10 +4,10 @@ import hashlib
 import json
 from typing import Any
 
-from bitprior_devices.commands.options import show_step
-from bitprior_devices.deploying.deploy import send_missing
 from bitprior_devices.deploying.parcel import describe
+from bitprior_devices.deploying.sending import send_missing
 from bitprior_devices.errors import DeviceRefusedError
+from bitprior_devices.progress import show_step
 from bitprior_devices.remote.wire import sha256_of
 from bitprior_devices.ssh import converse, parse_destination
 from bitprior_devices.ssh.connection import Conversation

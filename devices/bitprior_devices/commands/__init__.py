@@ -2,7 +2,7 @@
 
 import typer
 
-from bitprior_devices.commands import deploy, devices, rollback
+from bitprior_devices.commands import deploy, devices, probe, rollback
 from bitprior_devices.remote_work import run_there
 from bitprior_runtime.cli.elsewhere import offer_runner
 from bitprior_runtime.cli.verbs import add_verb
@@ -12,5 +12,6 @@ def register(app: typer.Typer) -> None:
     """Add the verbs, and ``--on`` to those of the runtime."""
     offer_runner(run_there)
     add_verb(app, "devices", devices.run, extra="devices", packages=())
+    add_verb(app, "probe", probe.run, extra="devices", packages=())
     add_verb(app, "deploy", deploy.run, extra="devices", packages=())
     add_verb(app, "rollback", rollback.run, extra="devices", packages=())

@@ -9,11 +9,11 @@ import typer
 from bitprior_devices.commands.options import (
     AcceptOption,
     BoardArgument,
-    show_step,
 )
 from bitprior_devices.deploying import Deployed, deploy, pack
 from bitprior_devices.deploying.wheels import gather_wheels, platform_of
 from bitprior_devices.probing import ask_facts
+from bitprior_devices.progress import show_step
 from bitprior_devices.ssh import accept_host_key, parse_destination
 from bitprior_runtime.cli.elsewhere import RootOption, SshConfigOption
 from bitprior_runtime.cli.output import JsonFlag, emit

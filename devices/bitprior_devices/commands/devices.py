@@ -1,6 +1,7 @@
 """``bitprior devices``: the boards there are profiles of."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,14 +12,18 @@ from bitprior_runtime.profiles import OnnxSupport, Profile, load_profile, profil
 
 def run(
     name: Annotated[str | None, typer.Argument(help="One device; without it, all.")] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(help="Folder of your own; default: ~/.config/bitprior/profiles.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """List the boards bitprior has a profile of."""
-    profiles = [load_profile(each) for each in ([name] if name else profile_names())]
-    lines = [_line(profile) for profile in profiles]
+    """List the boards there are profiles of; of one, all that is known and who says so."""
+    names = [name] if name else profile_names(profiles)
+    loaded = [load_profile(each, profiles) for each in names]
+    lines = [_line(profile) for profile in loaded]
     if name:
-        lines += _onnx_lines(profiles[0].onnx)
-    emit({"devices": [asdict(profile) for profile in profiles]}, "\n".join(lines), json)
+        lines += _figure_lines(loaded[0]) + _onnx_lines(loaded[0].onnx)
+    emit({"devices": [asdict(profile) for profile in loaded]}, "\n".join(lines), json)
 
 
 def _line(profile: Profile) -> str:
@@ -27,13 +32,29 @@ def _line(profile: Profile) -> str:
     return f"{profile.name:<22} {profile.title}: {profile.cores}, {memory}{trust}"
 
 
+def _figure_lines(profile: Profile) -> list[str]:
+    lines = [
+        f"  {figure.name}: {figure.value} ({_trust(figure.verified)}{figure.source})"
+        for figure in profile.figures
+    ]
+    lines += [
+        f"  {'works' if report.works else 'fails'} {report.package} {report.version} "
+        f"({_trust(report.verified)}{report.source})"
+        for report in profile.runtimes
+    ]
+    return [*lines, f"  engines, by preference: {', '.join(profile.engines)}"]
+
+
+def _trust(verified: bool) -> str:
+    return "" if verified else "unverified: "
+
+
 def _onnx_lines(onnx: OnnxSupport) -> list[str]:
     versions = f"opset {onnx.opset}, IR {onnx.ir_version}"
     rows = f"batch {onnx.batch}" if onnx.batch else "any batch"
     half = f", {' and '.join(onnx.half)} in float16" if onnx.half else ""
-    trust = "" if onnx.verified else "unverified: "
     return [
         f"  ONNX files: {', '.join(onnx.files)}; {versions}, {rows}{half}",
         f"  runtime: {onnx.runtime}; {', '.join(onnx.providers)}",
-        f"  {trust}{onnx.source}",
+        f"  {_trust(onnx.verified)}{onnx.source}",
     ]

@@ -1,6 +1,5 @@
 """Options that all verbs about a board share."""
 
-import sys
 from typing import Annotated, TypeAlias
 
 import typer
@@ -10,8 +9,3 @@ AcceptOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="SHA256:... of the board's host key, to remember at first contact."),
 ]
-
-
-def show_step(name: str) -> None:
-    """Print a step on stderr."""
-    print(f"  {name}", file=sys.stderr, flush=True)

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 from bitprior_devices.commands.options import (
     BoardArgument,
-    show_step,
 )
 from bitprior_devices.deploying import rollback
+from bitprior_devices.progress import show_step
 from bitprior_devices.ssh import parse_destination
 from bitprior_runtime.cli.elsewhere import RootOption, SshConfigOption
 from bitprior_runtime.cli.output import JsonFlag, emit

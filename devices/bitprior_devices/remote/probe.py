@@ -35,12 +35,12 @@ def probe(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
     for name in request["trials"]:
         wire.send({"step": f"try {name}"})
         ended = run_child([python, "-c", request["trial"], name], site, SECONDS)
-        row: dict[str, Any] = {"name": name, "works": ended.status == 0, "reason": ""}
-        if ended.status == 0:
-            row.update(json.loads(ended.out))
-        else:
-            row["reason"] = ended.reason
-        rows.append(row)
+        works = ended.status == 0
+        row: dict[str, Any] = {"name": name, "works": works, "version": None, "peak_mb": None}
+        # A trial that crashed has still said which release it was about to import.
+        for line in ended.out.splitlines():
+            row.update(json.loads(line))
+        rows.append({**row, "reason": "" if works else ended.reason})
     return {"facts": read_facts(layout), "trials": rows, "runs": python}
 
 

@@ -55,10 +55,11 @@ def run(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
 
 
 def _send(wire: Wire, path: Path) -> dict[str, Any]:
-    fields = {"size": path.stat().st_size, "sha256": sha256_of(path)}
+    size = path.stat().st_size
+    fields = {"size": size, "sha256": sha256_of(path)}
     wire.send({"output": fields})
     with path.open("rb") as file:
-        wire.send_bytes(file, fields["size"])
+        wire.send_bytes(file, size)
     return fields
 
 

@@ -22,8 +22,16 @@ from bitprior_runtime.engines.registry import AUTO, candidates
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.model import load
 
-_HEADINGS = ("engine", "batch", "threads", "gradient us", "p10..p90", "recovery ms", "p10..p90")
-_HEADINGS += ("peak MB",)
+_HEADINGS = (
+    "engine",
+    "batch",
+    "threads",
+    "gradient us",
+    "p10..p90",
+    "recovery ms",
+    "p10..p90",
+    "MB",
+)
 
 
 def run(
