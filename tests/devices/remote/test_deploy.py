@@ -73,7 +73,7 @@ def test_a_bundle_whose_golden_cases_do_not_replay_is_not_brought_into_use(
     first, _ = send(two_bundles[0], layout)
     wrong = [Check("gradient of f", 0.5, 1e-4, "relative")]
     monkeypatch.setattr(Model, "verify", lambda *_: wrong)
-    with pytest.raises(DeviceRefusedError, match="gradient of f: 0.5, allowed 0.0001"):
+    with pytest.raises(DeviceRefusedError, match=r"gradient of f: 0\.5, allowed 0\.0001"):
         send(two_bundles[1], layout)
     assert linked(layout.current).name == first.release
 
