@@ -5,18 +5,10 @@ import time
 import pytest
 
 from bitprior_runtime.board.energy import EnergyMeter, find_rails
+from builders.fake_board import put
 
 HWMON = "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3"
 IIO = "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0"
-
-
-def put(root, files):
-    """Write files under a root."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
 
 
 def orin(root):

@@ -10,17 +10,9 @@ from bitprior_runtime.board.state import (
     throttle_names,
     why_invalid,
 )
+from builders.fake_board import put
 
 UNKNOWN = BoardState(None, None, None, None, None)
-
-
-def put(root, files):
-    """Write files under a root."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
 
 
 PI = {
