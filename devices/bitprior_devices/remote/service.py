@@ -1,7 +1,7 @@
 """A systemd user unit that serves the current release.
 
-Camera, address and token are the board's own business: ``~/.config/bitprior/serve.env`` there may set
-BITPRIOR_CAMERA, BITPRIOR_HOST and BITPRIOR_TOKEN.
+Camera, address and token are the board's own business: ``~/.config/bitprior/serve.env`` there may
+set BITPRIOR_CAMERA, BITPRIOR_HOST and BITPRIOR_TOKEN.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """How a conversation with a board ends, and what is sent to begin it."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -68,6 +69,12 @@ def test_the_program_for_the_board_needs_only_the_standard_library():
     )
     assert b"numpy" not in done.stdout.splitlines()[-1]
     assert b"KeyError: 'nothing'" in done.stdout
+
+
+def test_what_is_sent_is_python_3_8():
+    sent = {**sources(), "start": json.loads(payload({}))["start"]}
+    for text in sent.values():
+        ast.parse(text, feature_version=(3, 8))
 
 
 def test_noise_from_the_boards_shell_is_left_out(tmp_path):
