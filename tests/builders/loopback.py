@@ -70,7 +70,7 @@ def loopback_board(folder: Path, bare: bool = False):
         generate = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name]
         subprocess.run(generate, check=True)
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
-    port = _free_port()
+    port = free_port()
     (folder / "sshd_config").write_text(_sshd_config(folder, home, port, bare))
     board = Board(folder, home, folder / "config", folder / "known_hosts", folder / "host.pub")
     board.config.write_text(_ssh_config(folder, port))
@@ -126,7 +126,7 @@ Host board
 """
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

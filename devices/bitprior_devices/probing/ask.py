@@ -13,6 +13,19 @@ from bitprior_devices.ssh.connection import OnStep
 TRIALS = ("numpy", "native", "onnxruntime", "onnxruntime-training", "cv2", "picamera2")
 
 
+class _Steps(Wire):
+    """The other end, when there is none: only told of steps."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        super().__init__(io.BytesIO(), io.BytesIO())
+        self._on_step = on_step
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Show a step."""
+        if "step" in message:
+            self._on_step(message["step"])
+
+
 def ask_facts(destination: Destination, on_step: OnStep, root: str | None = None) -> dict[str, Any]:
     """Return a board's facts; see ``remote.facts``.
 
@@ -48,7 +61,7 @@ def ask_all(
     arguments = {"root": root, "python": python, "trials": list(TRIALS), "trial": program}
     if destination is None:
         here = {**arguments, "python": python or sys.executable}
-        return probe(here, Wire(io.BytesIO(), io.BytesIO()))
+        return probe(here, _Steps(on_step))
     with converse(destination, "probe", arguments, on_step) as board:
         answer: dict[str, Any] = board.result()
     return answer

@@ -155,10 +155,18 @@ def tidy(layout: Layout) -> None:
     """Remove what neither ``current`` nor ``previous`` needs, and what was never finished."""
     kept = [folder for folder in (linked(layout.current), linked(layout.previous)) if folder]
     names = {folder.name for folder in kept}
-    environments = {read_release(folder).environment for folder in kept}
+    environments = {environment_of(folder) for folder in kept}
     _remove_others(layout.releases, names)
     _remove_others(layout.environments, environments)
     _remove_others(layout.incoming, set())
+
+
+def environment_of(folder: Path) -> str | None:
+    """Return the environment a release names; None if it names none or cannot be read."""
+    try:
+        return read_release(folder).environment
+    except RefusalError:
+        return None
 
 
 def _remove_others(folder: Path, kept: set[Any]) -> None:

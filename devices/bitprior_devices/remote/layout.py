@@ -87,9 +87,6 @@ def make_folders(layout: Layout) -> None:
     try:
         for folder in (layout.incoming, layout.releases, layout.environments, layout.work):
             folder.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(str(layout.lock), os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise from_os_error(error) from error
-    if not os.access(layout.root, os.W_OK):
-        raise RefusalError(
-            f"a writable folder {layout.root}", "no permission", "choose another --root"
-        )

@@ -10,6 +10,7 @@ from typing import Any
 from bitprior_devices.remote.child import run_child
 from bitprior_devices.remote.facts import read_facts
 from bitprior_devices.remote.layout import Layout, layout_of
+from bitprior_devices.remote.refusal import RefusalError
 from bitprior_devices.remote.release import linked, read_release
 from bitprior_devices.remote.wire import Wire
 
@@ -49,5 +50,8 @@ def _python(layout: Layout, named: str | None) -> tuple[str, Path | None]:
     folder = linked(layout.current)
     if named is not None or folder is None:
         return named or sys.executable, None
-    release = read_release(folder)
+    try:
+        release = read_release(folder)
+    except RefusalError:
+        return sys.executable, None  # a damaged release is no reason not to look at the board
     return release.python, release.site(layout)

@@ -1,4 +1,8 @@
-"""A systemd user unit that serves the current release."""
+"""A systemd user unit that serves the current release.
+
+Camera, address and token are the board's own business: ``~/.config/bitprior/serve.env`` there may
+set BITPRIOR_CAMERA, BITPRIOR_HOST and BITPRIOR_TOKEN.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ _UNIT = """\
 Description=bitprior: recover images from measurements
 
 [Service]
+EnvironmentFile=-%h/.config/bitprior/serve.env
 {environment}ExecStart={python} -m bitprior_runtime serve {root}/current/model.bitprior
 Restart=on-failure
 RestartSec=5

@@ -7,6 +7,8 @@ import pytest
 
 from bitprior_devices.deploying import deploy, pack, rollback
 from bitprior_devices.errors import DeviceRefusedError
+from bitprior_devices.probing import ask
+from bitprior_devices.probing.ask import ask_all
 from bitprior_devices.remote import deploy as there
 from bitprior_devices.remote.layout import make_folders
 from bitprior_devices.remote.lock import locked
@@ -73,7 +75,7 @@ def test_a_bundle_whose_golden_cases_do_not_replay_is_not_brought_into_use(
     first, _ = send(two_bundles[0], layout)
     wrong = [Check("gradient of f", 0.5, 1e-4, "relative")]
     monkeypatch.setattr(Model, "verify", lambda *_: wrong)
-    with pytest.raises(DeviceRefusedError, match="gradient of f: 0.5, allowed 0.0001"):
+    with pytest.raises(DeviceRefusedError, match=r"gradient of f: 0\.5, allowed 0\.0001"):
         send(two_bundles[1], layout)
     assert linked(layout.current).name == first.release
 
@@ -154,6 +156,18 @@ def test_a_damaged_release_of_the_same_name_is_sent_again(layout, two_bundles):
     again, _ = send(two_bundles[0], layout)
     assert again.sent == two_bundles[0].stat().st_size
     assert verify_release(layout, linked(layout.current)) == read_release(linked(layout.current))
+
+
+def test_a_damaged_release_does_not_keep_the_next_ones_from_coming(
+    layout, two_bundles, monkeypatch
+):
+    first, _ = send(two_bundles[0], layout)
+    (layout.releases / first.release / "release.json").write_text("torn")
+    monkeypatch.setattr(ask, "TRIALS", ())
+    answer = ask_all(BOARD, [].append, str(layout.root))
+    assert answer["runs"] == there.sys.executable
+    second, _ = send(two_bundles[1], layout)
+    assert linked(layout.current).name == second.release
 
 
 def test_what_was_never_finished_is_removed_by_the_next_deploy(layout, two_bundles):
