@@ -7,7 +7,7 @@ TRAINING := .venv-training
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test test-arm test-sanitizers test-sanitizers-full \
+.PHONY: setup demo test sshd test-deploy-faults test-arm test-board test-sanitizers test-sanitizers-full \
 	test-training native lint format bench clean
 
 setup: $(STAMP)
@@ -23,6 +23,16 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
+
+# What the tests of deploys log in to. For machines that serve no one: a Debian system starts it.
+sshd:
+	PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || { apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssh-server >/dev/null; }
+
+# Faults of a deploy in full: 200 kills at random, one at every step and every change of the disk, 10 cut
+# connections. make test runs a few of each.
+test-deploy-faults: $(STAMP)
+	BITPRIOR_KILLS=200 $(BIN)/pytest tests/devices/faults --durations=10
 
 # The wheel on emulated arm64 cores; the first time it fetches an arm64 Python.
 test-arm: $(STAMP)

@@ -23,28 +23,12 @@ install_tools() {
         qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross >/dev/null
 }
 
-# A private apt root for arm64 with the machine's own sources: nothing of the machine changes.
 make_sysroot() {
     if [ -x "$folder/sysroot/usr/bin/python3.11" ]; then
         return
     fi
-    apt=$folder/apt
-    mkdir -p "$apt"/{lists/partial,cache/archives/partial,state} "$folder/sysroot"
-    : >"$apt/state/status"
-    options=(
-        -o APT::Architecture=arm64 -o APT::Architectures=arm64
-        -o Dir::State="$apt/state" -o Dir::State::status="$apt/state/status"
-        -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache"
-        -o Debug::NoLocking=1 -o APT::Install-Recommends=false -o APT::Sandbox::User=root
-        -o Dir::Etc::parts=/nonexistent -qq
-    )
-    apt-get "${options[@]}" update
-    apt-get "${options[@]}" --download-only --yes install \
-        python3.11 libpython3.11-stdlib libstdc++6 libgomp1 >/dev/null
-    for archive in "$apt"/cache/archives/*.deb; do
-        dpkg-deb -x "$archive" "$folder/sysroot"
-    done
-    rm -rf "$apt"
+    "$root/devices/emulation/debs.sh" "$folder/sysroot" \
+        python3.11 libpython3.11-stdlib libstdc++6 libgomp1
 }
 
 # pip does not expand a platform tag downwards: every older one is listed.

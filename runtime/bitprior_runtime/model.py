@@ -48,13 +48,13 @@ class Model:
 
     Args:
         bundle: What :func:`load` read.
-        file_bytes: Size of the file it was read from.
+        file_bytes: Size of the file it was read from, also an attribute.
         path: That file; the onnx engine looks for its files beside it.
     """
 
     def __init__(self, bundle: Bundle, file_bytes: int, path: Path | None = None) -> None:
         self.bundle = bundle
-        self._file_bytes = file_bytes
+        self.file_bytes = file_bytes
         self._context = EngineContext(bundle, path)
         self._engines: dict[tuple[str, str, int | None, int | None], Engine] = {}
 
@@ -66,11 +66,11 @@ class Model:
     @property
     def info(self) -> dict[str, Any]:
         """Name, geometry, bits, sizes, solver defaults and provenance, ready for JSON."""
-        return describe(self.bundle, self._file_bytes)
+        return describe(self.bundle, self.file_bytes)
 
     def describe(self) -> str:
         """Return the same as :attr:`info` as text for people."""
-        return as_text(self.bundle, self._file_bytes)
+        return as_text(self.bundle, self.file_bytes)
 
     def engine(
         self,

@@ -1,12 +1,22 @@
 """``bitprior recover``: measurements to images."""
 
+import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from bitprior_runtime.cli.elsewhere import (
+    BoardJob,
+    OnOption,
+    RootOption,
+    SshConfigOption,
+    changed_flags,
+    run_on_board,
+)
 from bitprior_runtime.cli.output import JsonFlag, emit, progress_bar
 from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import UsageError
@@ -17,6 +27,7 @@ from bitprior_runtime.recovery import FloatArray, Recovery
 
 
 def run(
+    context: typer.Context,
     bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
     out: Annotated[
         Path,
@@ -70,6 +81,9 @@ def run(
     line_search: Annotated[
         bool | None, typer.Option(help="proximal, fista: backtracking; lbfgs: strong Wolfe.")
     ] = None,
+    on: OnOption = None,
+    root: RootOption = None,
+    ssh_config: SshConfigOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Recover images: find the latent z whose measurement A(G(z)) is nearest to y."""
@@ -83,6 +97,14 @@ def run(
     model = load(bundle)
     y = None if measurements is None else read_array(measurements, "measurements [B,m]")
     start = None if latent is None else read_array(latent, "latents [B,k]")
+    if on is not None:
+        if measurements is None:
+            raise UsageError("--on with a file of measurements", "--stream", "drop one of them")
+        flags = changed_flags(context, "out", "latent")
+        job = BoardJob("recover", bundle, flags, on, root, ssh_config)
+        figures = _recover_on(job, measurements, latent, out)
+        emit(figures, f"On {on}: {_line(figures)}", json)
+        return
     if engine == AUTO:
         rows = (1 if y is None else len(y)) * max(restarts, 1) * (2 if mirrored else 1)
         choice = model.choose(rows, kernel, threads)
@@ -114,7 +136,22 @@ def run(
     with progress_bar("Recovering") as progress:
         recovery = model.recover(y, latent=start, progress=progress, **options)
     _write(out, recovery.image)
-    emit(_figures(recovery, out, restarts, seed), _line(recovery, out), json)
+    figures = _figures(recovery, out, restarts, seed)
+    emit(figures, _line(figures), json)
+
+
+def _recover_on(
+    job: BoardJob, measurements: Path, latent: Path | None, out: Path
+) -> dict[str, Any]:
+    """Recover on a board: the measurements go there, the images come back."""
+    inputs = {"y.npy": measurements}
+    arguments = ["y.npy", "--out", "images.npy", *job.arguments]
+    if latent is not None:
+        inputs["latent.npy"] = latent
+        arguments += ["--latent", "latent.npy"]
+    done = run_on_board(replace(job, arguments=arguments, inputs=inputs, output="images.npy"))
+    _write(out, np.load(io.BytesIO(done.output), allow_pickle=False))
+    return {**done.figures, "out": str(out), "board": job.board}
 
 
 def _write(out: Path, images: FloatArray) -> None:
@@ -142,20 +179,20 @@ def _figures(recovery: Recovery, out: Path, restarts: int, seed: int) -> dict[st
     }
 
 
-def _line(recovery: Recovery, out: Path) -> str:
-    count, least, most = len(recovery.image), recovery.steps.min(), recovery.steps.max()
+def _line(figures: dict[str, Any]) -> str:
+    count, steps = figures["images"], figures["steps"]
+    least, most = min(steps), max(steps)
     images = "1 image" if count == 1 else f"{count} images"
-    steps = f"{most}" if least == most else f"{least} to {most}"
-    first, last = np.median(recovery.history[0]), np.median(recovery.history[-1])
+    taken = f"{most}" if least == most else f"{least} to {most}"
+    losses = np.median(figures["history"], axis=0)
     return (
-        f"Recovered {images} in {recovery.seconds:.2f} s ({recovery.solver}, {steps} steps, "
-        f"{recovery.engine}/{recovery.kernel}): median loss {first:.4g} to {last:.4g}, "
-        f"written to {out}\n{_curve(recovery)}"
+        f"Recovered {images} in {figures['seconds']:.2f} s ({figures['solver']}, {taken} steps, "
+        f"{figures['engine']}/{figures['kernel']}): median loss {losses[0]:.4g} to "
+        f"{losses[-1]:.4g}, written to {figures['out']}\n{_curve(losses)}"
     )
 
 
-def _curve(recovery: Recovery, points: int = 6) -> str:
+def _curve(losses: FloatArray, points: int = 6) -> str:
     """Print a few points of the median loss history."""
-    losses = np.median(recovery.history, axis=1)
     steps = np.unique(np.linspace(0, len(losses) - 1, points).astype(int))
     return "  loss at step " + ", ".join(f"{step}: {losses[step]:.4g}" for step in steps)
