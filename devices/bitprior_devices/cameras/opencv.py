@@ -27,7 +27,8 @@ def import_cv2() -> Any:
         import cv2
     except ImportError as error:
         raise MissingExtraError("cv2", "devices", "cameras and video files") from error
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # Boards have the system's OpenCV, which may be years old: 4.6 has this in another place.
+    (getattr(cv2.utils, "logging", None) or cv2).setLogLevel(0)
     return cv2
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from bitprior_devices.serve.access import Access
 from bitprior_devices.serve.board import Board
 from bitprior_devices.serve.worker import Worker
-from bitprior_runtime.errors import UnwritableOutputError
+from bitprior_runtime.errors import UsageError
 
 # Connections at a time; pages that look on hold one each, and leave some for other requests.
 MAX_CONNECTIONS = 96
@@ -38,7 +38,7 @@ class PageServer(ThreadingHTTPServer):
         pages: Taken for as long as a page looks on.
 
     Raises:
-        UnwritableOutputError: The address is in use, or not this machine's.
+        UsageError: The address is in use, or not this machine's.
     """
 
     daemon_threads = True
@@ -55,7 +55,7 @@ class PageServer(ThreadingHTTPServer):
         try:
             super().__init__((host, port), handler)
         except OSError as error:
-            raise UnwritableOutputError(
+            raise UsageError(
                 f"to listen on {host} port {port}",
                 error.strerror or str(error),
                 "choose another --port or --host",

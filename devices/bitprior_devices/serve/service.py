@@ -66,8 +66,8 @@ def run_service(
         ready: Called with the page's address once it answers.
 
     Raises:
-        UsageError: A wrong token, or no such file or folder for a camera.
-        UnwritableOutputError: The address cannot be listened on.
+        UsageError: A wrong token, no such file or folder for a camera, or an address that cannot be
+            listened on.
         CameraError: The camera is not there for longer than the patience.
     """
     camera = service.camera

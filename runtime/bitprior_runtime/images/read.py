@@ -81,7 +81,7 @@ def decode_image(
         import cv2
     except ImportError as error:
         raise MissingExtraError("cv2", "devices", "reading image files") from error
-    flag = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR_RGB
+    flag = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag) if data else None
     except cv2.error:
@@ -92,6 +92,8 @@ def decode_image(
             f"{len(data)} bytes that are neither",
             "convert it to PNG",
         )
+    if not gray:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     return np.asarray(pixels, dtype=np.uint8)
 
 

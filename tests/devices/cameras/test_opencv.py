@@ -98,6 +98,15 @@ def test_without_opencv_one_line_names_the_extra(monkeypatch, tmp_path):
             open_source(address)
 
 
+def test_an_older_opencv_is_made_quiet_too(monkeypatch):
+    levels = []
+    monkeypatch.delattr(cv2.utils, "logging")
+    monkeypatch.setattr(cv2, "setLogLevel", levels.append, raising=False)
+    with pytest.raises(CameraError):
+        open_source("97")
+    assert levels == [0]
+
+
 class Capture:
     """Stands in for a camera that is unplugged after two frames."""
 
