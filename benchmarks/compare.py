@@ -178,8 +178,11 @@ def main():
     options = parse()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(Path(scratch), options)
-        for _ in range(options.rounds):
-            bench.turn()
+        try:
+            for _ in range(options.rounds):
+                bench.turn()
+        except KeyboardInterrupt:
+            print("interrupted: this is what was measured until now", file=sys.stderr)
     result = bench.result()
     text = table(result)
     print(text)
