@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRAINING := .venv-training
+DEEPINV := .venv-deepinv
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
 .PHONY: setup demo test sshd test-deploy-faults test-arm test-board test-sanitizers test-sanitizers-full \
-	test-training native lint format bench clean
+	test-training native lint format bench bench-quick bench-recovery clean
 
 setup: $(STAMP)
 
@@ -72,8 +73,27 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)
-	$(BIN)/python benchmarks/compare.py
+# One gradient beside torch, torch.compile and ONNX Runtime Training: 25 minutes on a quiet machine,
+# 5 for the main rows once. Tables go to OUT.
+OUT ?= results
+bench: $(STAMP) $(TRAINING)/.installed
+	$(BIN)/python benchmarks/compare.py --out $(OUT)
+
+bench-quick: $(STAMP) $(TRAINING)/.installed
+	$(BIN)/python benchmarks/compare.py --quick --batches 1 16 --threads 1 --out $(OUT)
+
+# Whole recoveries to equal PSNR, beside torch CSGM and DeepInverse:
+#     make bench-recovery MODEL=mnist-4bit.bitprior DATASET=mnist
+DATASET ?= mnist
+bench-recovery: $(STAMP) $(DEEPINV)/.installed
+	$(BIN)/python benchmarks/csgm.py $(MODEL) --dataset $(DATASET) >$(OUT)/csgm.json
+	$(BIN)/python benchmarks/deepinverse.py $(MODEL) --dataset $(DATASET) --out $(OUT)/deepinverse.json
+
+$(DEEPINV)/.installed: pyproject.toml constraints-deepinv.txt
+	$(PYTHON) -m venv $(DEEPINV)
+	$(DEEPINV)/bin/pip install --quiet --constraint constraints-deepinv.txt --editable . \
+		torch torchvision deepinv
+	touch $@
 
 clean:
-	rm -rf $(VENV) $(TRAINING) .arm demo dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TRAINING) $(DEEPINV) .arm demo dist build .mypy_cache .ruff_cache .pytest_cache

@@ -64,11 +64,13 @@ def contenders(options, batch, threads):
     """Return who is measured at a batch size and a number of threads."""
     every = batch in EVERY_BATCHES and threads == 1
     widths = EVERY if every and not options.quick else MAIN
-    packed = [Contender(*kind, bits) for bits in widths for kind in PACKED]
+    ours = [
+        *(Contender(*kind) for kind in UNPACKED),
+        *(Contender(*kind, bits) for bits in widths for kind in PACKED),
+    ]
     return [
         *(Contender(rival) for rival in options.rivals if every or rival != COMPILED),
-        *(Contender(*kind) for kind in UNPACKED),
-        *packed,
+        *(one for one in ours if f"{one.engine}/{one.kernel}" in options.engines),
     ]
 
 
@@ -158,6 +160,8 @@ def parse(arguments=None):
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 16, 256])
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rivals", nargs="+", choices=RIVALS, default=list(RIVALS))
+    engines = ["/".join(kind) for kind in (*UNPACKED, *PACKED)]
+    parser.add_argument("--engines", nargs="+", choices=engines, default=engines)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--quick", action="store_true", help="the main widths only, one round; for a look"
@@ -178,8 +182,11 @@ def main():
     options = parse()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(Path(scratch), options)
-        for _ in range(options.rounds):
-            bench.turn()
+        try:
+            for _ in range(options.rounds):
+                bench.turn()
+        except KeyboardInterrupt:
+            print("interrupted: this is what was measured until now", file=sys.stderr)
     result = bench.result()
     text = table(result)
     print(text)

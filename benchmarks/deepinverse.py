@@ -6,7 +6,7 @@ CSGMGenerator searches one latent with Adam (rate 0.01, at most 2,500 iterations
 changes by less than 1e-4 of itself). It gets the prior and the measurements of the bundle, in
 float32, once as it comes (it starts in Unif[-1, 1]) and once from the distribution that the prior
 was trained with. The target is the better of its two PSNRs, on validation images. One image at a
-time, one thread, each contender in a process of its own.
+time, one thread, processor time, each contender in a process of its own.
 """
 
 import argparse
