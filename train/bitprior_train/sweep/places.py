@@ -1,6 +1,7 @@
 """Where runs are carried out: processes of this machine, or a Ray cluster."""
 
 import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from bitprior_train.sweep.plan import Job
 from bitprior_train.sweep.schedule import Submit
 
 LOCAL = "local"
+_PATIENCE = 10.0  # seconds
 # What a run reads from the environment; Ray's workers have their own.
 _ENVIRONMENT = ("BITPRIOR_DATA", "BITPRIOR_CACHE")
 
@@ -46,8 +48,9 @@ def ray_cluster(address: str, cpus: int) -> Iterator[Submit]:
 
     own = {"num_cpus": cpus, "include_dashboard": False} if address == LOCAL else {}
     try:
+        _reach(address)
         ray.init(address, log_to_driver=False, logging_level=WARNING, **own)
-    except (ConnectionError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"a Ray cluster at {address}", " ".join(str(error).split()), "start it, or use 'local'"
         ) from error
@@ -65,6 +68,13 @@ def ray_cluster(address: str, cpus: int) -> Iterator[Submit]:
         yield submit
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raise OSError if nothing listens at ``host:port``: Ray itself tries for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
 
 
 def check_ray() -> None:
