@@ -7,7 +7,7 @@ TRAINING := .venv-training
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test test-arm test-sanitizers test-training native lint format bench clean
+.PHONY: setup demo test test-arm test-sanitizers test-training test-ray native lint format bench clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,14 @@ $(TRAINING)/.installed: pyproject.toml constraints-training.txt
 	$(PYTHON) -m venv $(TRAINING)
 	$(TRAINING)/bin/pip install --quiet --constraint constraints-training.txt --editable . \
 		onnxruntime-training-cpu onnx torch pytest
+	touch $@
+
+# A sweep on a local Ray cluster. Ray is large, and of no use without a cluster: not part of setup.
+test-ray: $(VENV)/.ray
+	$(BIN)/pytest -m ray tests/train/sweep
+
+$(VENV)/.ray: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ray]'
 	touch $@
 
 # The editable install has built the kernels once; this builds them again, warnings being errors.

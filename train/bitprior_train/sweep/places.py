@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from logging import WARNING
+from typing import Any
 
 from bitprior_runtime.errors import MissingExtraError, UsageError
 from bitprior_train.sweep.execute import Outcome, execute
@@ -46,7 +47,7 @@ def ray_cluster(address: str, cpus: int) -> Iterator[Submit]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    own = {"num_cpus": cpus, "include_dashboard": False} if address == LOCAL else {}
+    own: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False} if address == LOCAL else {}
     try:
         _reach(address)
         ray.init(address, log_to_driver=False, logging_level=WARNING, **own)
