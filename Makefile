@@ -9,7 +9,7 @@ DEEPINV := .venv-deepinv
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
 .PHONY: setup demo test sshd test-deploy-faults test-arm test-board test-sanitizers test-sanitizers-full \
-	test-training native lint format bench bench-quick bench-recovery clean
+	test-training test-ray native lint format bench bench-quick bench-recovery clean
 
 setup: $(STAMP)
 
@@ -58,6 +58,14 @@ $(TRAINING)/.installed: pyproject.toml constraints-training.txt
 	$(PYTHON) -m venv $(TRAINING)
 	$(TRAINING)/bin/pip install --quiet --constraint constraints-training.txt --editable . \
 		onnxruntime-training-cpu onnx torch pytest
+	touch $@
+
+# A sweep on a local Ray cluster. Ray is large, and of no use without a cluster: not part of setup.
+test-ray: $(VENV)/.ray
+	$(BIN)/pytest -m ray tests/train/sweep
+
+$(VENV)/.ray: $(STAMP)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ray]'
 	touch $@
 
 # The editable install has built the kernels once; this builds them again, warnings being errors.

@@ -4,13 +4,16 @@
 # prior of the same data set, m, s and seed.
 #
 #   benchmarks/train_all.sh [FOLDER]      everything goes to FOLDER, default runs/
-#   STEPS=20000 SEEDS="0 1 2" PARTS="mnist sweep rgb linear" benchmarks/train_all.sh
+#   STEPS=20000 SEEDS="0 1 2" PARTS="mnist sweep rgb linear" JOBS=2 benchmarks/train_all.sh
+#
+# JOBS: runs at a time in the sparsity sweep.
 set -eu
 
 out=${1:-runs}
 steps=${STEPS:-20000}
 seeds=${SEEDS:-0}
 parts=${PARTS:-mnist sweep rgb linear}
+jobs=${JOBS:-1}
 
 # train NAME DATASET OPTIONS...: one run in $out/NAME, and its bundle beside it.
 train() {
@@ -23,7 +26,12 @@ train() {
     else
         bitprior train "$dataset" --out "$out/$name" "$@"
     fi
-    [ -f "$out/$name.bitprior" ] || bitprior export "$out/$name" --out "$out/$name.bitprior"
+    pack "$name"
+}
+
+# pack NAME: the bundle of a run, beside it.
+pack() {
+    [ -f "$out/$1.bitprior" ] || bitprior export "$out/$1" --out "$out/$1.bitprior"
 }
 
 # six STEM DATASET OPTIONS...: the six systems.
@@ -55,16 +63,11 @@ for seed in $seeds; do
             done
             ;;
         sweep)
-            for m in 25 100; do
-                for s in 10 20 40 60 80 100; do
-                    stem="mnist-m$m-s$s-seed$seed"
-                    set -- --measurements "$m" --sparsity "$s" --seed "$seed" --steps "$steps"
-                    train "$stem-32bit" mnist --system sdlss --bits 32 "$@"
-                    for bits in 4 1; do
-                        train "$stem-${bits}bit" mnist --system sdlss --preset best \
-                            --bits "$bits" --init-from "$out/$stem-32bit" "$@"
-                    done
-                done
+            bitprior sweep mnist --out "$out" --bits 32,4,1 --measurements 25,100 \
+                --sparsity 10,20,40,60,80,100 --seed "$seed" --steps "$steps" \
+                --preset best --init-from-32 --jobs "$jobs"
+            for run in "$out"/mnist-m*-s*-seed"$seed"-*bit; do
+                pack "${run##*/}"
             done
             ;;
         rgb)

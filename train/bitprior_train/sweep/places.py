@@ -1,11 +1,13 @@
 """Where runs are carried out: processes of this machine, or a Ray cluster."""
 
 import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from logging import WARNING
+from typing import Any
 
 from bitprior_runtime.errors import MissingExtraError, UsageError
 from bitprior_train.sweep.execute import Outcome, execute
@@ -13,6 +15,7 @@ from bitprior_train.sweep.plan import Job
 from bitprior_train.sweep.schedule import Submit
 
 LOCAL = "local"
+_PATIENCE = 10.0  # seconds
 # What a run reads from the environment; Ray's workers have their own.
 _ENVIRONMENT = ("BITPRIOR_DATA", "BITPRIOR_CACHE")
 
@@ -44,10 +47,11 @@ def ray_cluster(address: str, cpus: int) -> Iterator[Submit]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
-    own = {"num_cpus": cpus, "include_dashboard": False} if address == LOCAL else {}
+    own: dict[str, Any] = {"num_cpus": cpus, "include_dashboard": False} if address == LOCAL else {}
     try:
+        _reach(address)
         ray.init(address, log_to_driver=False, logging_level=WARNING, **own)
-    except (ConnectionError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"a Ray cluster at {address}", " ".join(str(error).split()), "start it, or use 'local'"
         ) from error
@@ -65,6 +69,13 @@ def ray_cluster(address: str, cpus: int) -> Iterator[Submit]:
         yield submit
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raise OSError if nothing listens at ``host:port``: Ray itself tries for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
 
 
 def check_ray() -> None:
