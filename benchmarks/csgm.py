@@ -24,8 +24,8 @@ STEPS = (10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000)
 WITHIN, TIMED = 0.1, 5
 # What our engines may use: (label, engine, options of Model.recover)
 OURS = (
-    ("proximal, the bundle's", {"solver": "proximal"}),
-    ("proximal, dense, momentum, 0.3 beta", {"solver": "proximal", "momentum": True}),
+    ("the bundle's", {}),
+    ("proximal as trained", {"solver": "proximal"}),
     ("lbfgs", {"solver": "lbfgs"}),
 )
 ENGINES = (("float", "native"), ("float", "numpy"), ("integer", "native"))
@@ -81,9 +81,6 @@ def ours(model, images, engine, kernel, options):
     """Return the same of one of our solvers on one of our engines."""
     y = model.sense(images)
     settings = {**options, "engine": engine, "kernel": kernel, "threads": 1}
-    if options.get("momentum"):
-        settings["step_size"] = 0.3 * model.bundle.manifest.solver.step_size
-        settings["sparsity"] = model.bundle.manifest.latent
     quality = {
         steps: psnr(model.recover(y, steps=steps, **settings).image, images) for steps in STEPS
     }

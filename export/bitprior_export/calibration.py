@@ -16,7 +16,7 @@ from bitprior_runtime.bundle.manifest import ActivationBits, Calibration
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.program import Program
-from bitprior_runtime.proximal_defaults import proximal_options
+from bitprior_runtime.proximal_defaults import loop_options
 from bitprior_runtime.solvers import initial_latents, proximal
 
 Method: TypeAlias = Literal["percentile", "mse", "max"]
@@ -56,7 +56,7 @@ def recovery_latents(
     met, done = [], 0
     for stop in _STOPS:
         if stop > done:
-            options = proximal_options(solver, stop - done)
+            options = loop_options(solver, stop - done)
             z = proximal(engine, y, z, options).latent
             done = stop
         met.append(z)

@@ -63,9 +63,9 @@ def export(
     name: Annotated[str | None, typer.Option(help="The bundle's name.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the training data.")] = None,
     solver: Annotated[
-        SolverName | None, typer.Option(help="The default solver.  [default: adam]")
+        SolverName | None, typer.Option(help="The default solver.  [default: fista]")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Its steps.  [default: 200]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Its steps.  [default: 100 to 200]")] = None,
     step_size: Annotated[
         float | None, typer.Option(help="Of proximal steps; found by backtracking if left out.")
     ] = None,

@@ -49,5 +49,6 @@ def cut_source(source: Source, where: str) -> Source:
         generator=replace(source.generator, program=made.program),
         latents=made.latents,
         solver=solver,
+        select=False,
         training={**source.training, "cut": where},
     )

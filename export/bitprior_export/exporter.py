@@ -20,6 +20,7 @@ from bitprior_export.manifest import make_manifest
 from bitprior_export.program_check import check_gradient
 from bitprior_export.result import ExportResult
 from bitprior_export.run_source import source_of_run
+from bitprior_export.solver_selection import select_solver
 from bitprior_export.source import Source
 from bitprior_export.source_check import check_nodes
 from bitprior_export.training_run import read_run
@@ -116,6 +117,9 @@ def export_source(
     if options.cut is not None:
         source = cut_source(source, options.cut)
     generator, sensing = source.generator.program, source.sensing.program
+    if source.select:
+        solver = select_solver(generator, sensing, source.images, source.solver)
+        source = replace(source, solver=solver)
     golden = make_golden(generator, sensing, source.images, source.solver)
     slope_difference = check_gradient(
         generator,

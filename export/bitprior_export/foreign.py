@@ -22,17 +22,20 @@ from bitprior_export.sensing_operators import (
 )
 from bitprior_export.source import Source, check_chain, ends
 from bitprior_export.step_size import find_step_size
-from bitprior_runtime.bundle import SolverDefaults
+from bitprior_runtime.bundle import FistaDefaults, SolverDefaults
 from bitprior_runtime.bundle.manifest import InitialLatent, SolverName
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.solvers import initial_latents
+from bitprior_runtime.solvers.momentum import SHARE
 from bitprior_runtime.solvers.solution import check_range
 
 ValueRange: TypeAlias = Literal["-1,1", "0,1"]
 
 UNKNOWN_LICENCE = "Unknown: ask who made the generator for the licence of its training data."
 IMAGES = 12
+# No validation images say how many are best.
+STEPS: Mapping[SolverName, int] = {"fista": 100, "proximal": 200, "adam": 200, "lbfgs": 100}
 # Other latents than those that recoveries start from.
 HIDDEN_SEED, START_SEED = 1, 0
 # How far outside [0,1] values may be: decoders without a last squashing overshoot a little.
@@ -55,7 +58,7 @@ class ForeignOptions:
         name: The bundle's name; None: after the file.
         licence: Licence note of the training data.
         solver: The default solver.
-        steps: Its steps.
+        steps: Its steps; None: STEPS of it.
         step_size: beta of proximal steps; None: found by backtracking.
     """
 
@@ -68,8 +71,8 @@ class ForeignOptions:
     sensing_bits: int | None = None
     name: str | None = None
     licence: str = UNKNOWN_LICENCE
-    solver: SolverName = "adam"
-    steps: int = 200
+    solver: SolverName = "fista"
+    steps: int | None = None
     step_size: float | None = None
 
     def __post_init__(self) -> None:
@@ -80,7 +83,8 @@ class ForeignOptions:
                     f"{text[:40]!a}, {len(text)} characters",
                     f"change --{label}",
                 )
-        check_range("steps", self.steps, least=1)
+        if self.steps is not None:
+            check_range("steps", self.steps, least=1)
         if self.step_size is not None:
             check_range("step-size", self.step_size, least=0, open_end=True)
         for name, bits in (("weight-bits", self.weight_bits), ("sensing-bits", self.sensing_bits)):
@@ -121,9 +125,10 @@ def foreign_source(options: ForeignOptions) -> Source:
         images=images,
         solver=SolverDefaults(
             step_size=step_size,
-            steps=options.steps,
+            steps=options.steps or STEPS[options.solver],
             initial_latent=options.latent_distribution,
             name=options.solver,
+            fista=FistaDefaults(SHARE * step_size),
         ),
         licence=options.licence,
         training=_provenance(options, origin, operator),

@@ -12,7 +12,7 @@ from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.golden import relative
 from bitprior_runtime.program import Program
-from bitprior_runtime.proximal_defaults import proximal_options
+from bitprior_runtime.proximal_defaults import loop_options
 from bitprior_runtime.solvers import initial_latents, proximal
 from bitprior_runtime.solvers.steadiness import steady_rows
 
@@ -113,7 +113,7 @@ def _choose(
 
 
 def _warm_up(engine: FloatEngine, y: Array, z0: Array, solver: SolverDefaults) -> Array:
-    options = proximal_options(solver, WARM_UP_STEPS)
+    options = loop_options(solver, WARM_UP_STEPS)
     return proximal(engine, y, z0, options).latent
 
 
@@ -123,15 +123,15 @@ def _judge(
     """Tell which rows do not hinge on rounding, and which descend."""
     trace, exact = (_trace(engine, y, z, solver) for engine in (single, double))
     steady = np.abs(trace - exact).max(axis=0) <= MAX_TRACE_DEVIATION * exact.max(axis=0)
-    options = proximal_options(solver, TRACE_STEPS)
+    options = loop_options(solver, TRACE_STEPS)
     if steady.any():
         steady[steady] = steady_rows(single, y[steady], z[steady], options)
     return steady, trace[-1] < trace[0]
 
 
 def _trace(engine: FloatEngine, y: Array, z: Array, solver: SolverDefaults) -> Array:
-    """Return f along TRACE_STEPS proximal steps from z, [TRACE_STEPS + 1, N]."""
-    options = proximal_options(solver, TRACE_STEPS)
+    """Return f along TRACE_STEPS steps from z, [TRACE_STEPS + 1, N]."""
+    options = loop_options(solver, TRACE_STEPS)
     return proximal(engine, y.astype(engine.dtype), z.astype(engine.dtype), options).history
 
 

@@ -52,6 +52,7 @@ def source_of_run(run: TrainingRun, sensing_bits: int | None = None) -> Source:
         ),
         licence=run.licence,
         training={**_training(run), "sensing_bits_after_training": sensing_bits},
+        select=True,
     )
 
 

@@ -27,6 +27,7 @@ class Source:
         licence: Licence note of the training data.
         training: Where the weights come from, as JSON.
         latents: Parts of the flat latent of a cut generator; None: one part, z.
+        select: Let validation images decide how recoveries run; ``images`` are such.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Source:
     licence: str
     training: Mapping[str, Any]
     latents: Mapping[str, tuple[int, ...]] | None = None
+    select: bool = False
 
     @property
     def latent(self) -> int:

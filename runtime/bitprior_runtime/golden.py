@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.bundle.limits import TRACE_STEPS
 from bitprior_runtime.engines.base import Engine
-from bitprior_runtime.proximal_defaults import proximal_options
+from bitprior_runtime.proximal_defaults import loop_options
 from bitprior_runtime.solvers import proximal
 
 
@@ -38,7 +38,7 @@ def replay(engine: Engine, bundle: Bundle) -> list[Check]:
     """Run the golden cases on ``engine``.
 
     Compares G(z) and A(G(z)) on real latents, the loss and its gradient against real
-    measurements, and the losses of a 10-step proximal recovery.
+    measurements, and the losses of 10 steps of the bundle's loop (proximal or FISTA).
 
     Args:
         engine: The arithmetic to check.
@@ -51,7 +51,7 @@ def replay(engine: Engine, bundle: Bundle) -> list[Check]:
     solver = bundle.manifest.solver
     image = engine.generate(golden.latents)
     loss, gradient = engine.value_and_grad(golden.latents, golden.measurements)
-    options = proximal_options(solver, TRACE_STEPS)
+    options = loop_options(solver, TRACE_STEPS)
     trace = proximal(engine, golden.measurements, golden.latents, options).history
     return [
         Check("image G(z)", largest(image - golden.images), tolerance.image, "of the range"),

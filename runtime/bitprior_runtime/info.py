@@ -6,6 +6,7 @@ from typing import Any
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.cost import Cost, cost
 from bitprior_runtime.program import Program
+from bitprior_runtime.proximal_defaults import loop_options
 from bitprior_runtime.summary import render_summary, summarise
 
 
@@ -74,9 +75,12 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
     share = (
         f"{size} measurements ({size / (c * h * w):.1%} of the values, {manifest.measurement.kind})"
     )
-    steps = f"{solver.name}, {solver.steps} steps of {solver.step_size:.4g}"
-    if solver.projection != "none":
-        steps += f", projected to the {solver.projection}"
+    loop = loop_options(solver, solver.steps)
+    steps = f"{solver.name}, {loop.steps} steps of {loop.step_size:.4g}"
+    if loop.momentum:
+        steps += ", dense" if loop.sparsity is None else f", s = {loop.sparsity}"
+    if loop.projection != "none":
+        steps += f", projected to the {loop.projection}"
     lines = [
         f"{head}, {maker}",
         f"  images {c} x {h} x {w} in [0,1]; latent {manifest.latent} ({sparsity}); {share}",

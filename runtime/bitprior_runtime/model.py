@@ -16,6 +16,7 @@ from bitprior_runtime.errors import UsageError
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
+from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, choose
@@ -167,7 +168,6 @@ class Model:
         tolerance: float | None = None,
         max_seconds: float | None = None,
         line_search: bool | None = None,
-        momentum: bool | None = None,
         progress: Progress | None = None,
     ) -> Recovery:
         """Recover images from measurements.
@@ -176,7 +176,8 @@ class Model:
 
         Args:
             y: Measurements [B,m], float.
-            solver: ``proximal``, ``adam``, ``lbfgs`` or ``gauss-newton``; None: the bundle's.
+            solver: ``proximal`` (Q-GEN's, with the learned step size and s), ``fista`` (the same
+                steps with momentum), ``adam``, ``lbfgs`` or ``gauss-newton``; None: the bundle's.
             engine: ``float``, ``integer``, ``onnx`` or ``onnx-training``; ``auto``: the fastest
                 by a measured probe, see :meth:`choose`.
             kernel: ``numpy`` or ``native``; ``auto``: native where it works.
@@ -187,15 +188,14 @@ class Model:
             latent: Where the first restart starts, float [B,k]: a warm start.
             mirrored: Start every restart from its -z0 too (phase retrieval); twice the work.
             steps: Most steps; None: the bundle's, with its own solver, or the solver's default.
-            step_size: Step size; None: the bundle's learned beta (proximal) or the default.
-                Not for gauss-newton.
-            sparsity: Latent entries kept by P_s; None: the bundle's. Not for lbfgs, whose latents
-                are dense.
+            step_size: Step size; None: the bundle's (proximal: the learned beta; fista) or the
+                default. Not for gauss-newton.
+            sparsity: Latent entries kept by P_s, k for all; None: the bundle's. Not for lbfgs,
+                whose latents are dense.
             tolerance: A row stops when its loss has changed by at most this share of it.
             max_seconds: Wall time after which no further step begins, s.
-            line_search: proximal: find beta in every step by backtracking (default: no);
+            line_search: proximal, fista: find beta in every step by backtracking (default: no);
                 lbfgs: strong Wolfe conditions (default: yes), or the steps of torch.optim.LBFGS.
-            momentum: proximal: Nesterov's momentum with restart (default: no).
             progress: Called with (step, steps).
 
         Returns:
@@ -207,8 +207,6 @@ class Model:
         """
         manifest = self.bundle.manifest
         solver = solver or manifest.solver.name
-        if steps is None and solver == manifest.solver.name:
-            steps = manifest.solver.steps
         m, k = manifest.measurement.size, manifest.latent
         measurements = check_rows("measurements", "m", np.asarray(y), m)
         check_range("restarts", restarts, least=1)
@@ -216,10 +214,10 @@ class Model:
         start = None if latent is None else self._start(latent, len(measurements))
         wishes = {
             "steps": steps, "step_size": step_size, "sparsity": sparsity, "tolerance": tolerance,
-            "max_seconds": max_seconds, "line_search": line_search, "momentum": momentum,
+            "max_seconds": max_seconds, "line_search": line_search,
         }  # fmt: skip
         starts = Restarts(restarts, seed, manifest.solver.initial_latent, start, mirrored)
-        choice = choose(solver, vars(manifest.solver), wishes)
+        choice = choose(solver, bundle_options(manifest.solver, solver), wishes)
         if kernel == AUTO and solver in JACOBIAN_SOLVERS:
             kernel = "numpy"  # the only kernels with products of the Jacobian
         if engine == AUTO:

@@ -10,7 +10,7 @@ from bitprior_runtime.bundle.limits import TRACE_STEPS
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.golden import Check, largest, relative
 from bitprior_runtime.onnx_graph import Array, OnnxGraph, scalars
-from bitprior_runtime.proximal_defaults import proximal_options
+from bitprior_runtime.proximal_defaults import loop_options
 from bitprior_runtime.solvers import initial_latents, proximal
 from bitprior_runtime.solvers.steadiness import steady_rows
 
@@ -108,7 +108,8 @@ def _whole(bundle: Bundle, engine: FloatEngine, graph: OnnxGraph) -> list[Check]
 
 
 def _run(bundle: Bundle, graph: OnnxGraph, y: Array, z0: Array, steps: int) -> dict[str, Array]:
-    return graph.run({"y": y, "z0": z0, **scalars(bundle.manifest.solver.step_size, steps)})
+    step_size = loop_options(bundle.manifest.solver, steps).step_size
+    return graph.run({"y": y, "z0": z0, **scalars(step_size, steps)})
 
 
 def _compare(
@@ -126,7 +127,7 @@ def _compare(
     elsewhere when nudged.
     """
     solver = bundle.manifest.solver
-    options = proximal_options(solver, steps)
+    options = loop_options(solver, steps)
     image = engine.generate(proximal(engine, y, z0, options).latent)
     difference = np.abs(found["image"] - image).max(axis=(1, 2, 3))
     kept = difference <= allowed

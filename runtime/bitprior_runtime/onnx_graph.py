@@ -47,6 +47,11 @@ class OnnxGraph:
         return self._ranks
 
     @property
+    def outputs(self) -> Sequence[str]:
+        """Names of the outputs."""
+        return self._outputs
+
+    @property
     def provider(self) -> str:
         """The execution provider onnxruntime has put first."""
         return str(self._session.get_providers()[0])

@@ -49,7 +49,7 @@ int bp_float_engine_create(const bp_program *program, int isa, bp_pool *pool,
     engine->threads = bp_pool_threads(pool);
     bp_float_kernels_of((bp_isa)isa, &engine->kernels);
     int64_t latent = program->values[program->latent].size;
-    int64_t solver = engine->part * (2 * latent + 2) + latent;
+    int64_t solver = bp_proximal_scratch(engine->part, latent);
     int64_t floats = engine->part * program->floats + program->scratch + solver;
     engine->floats = (floats + BP_LANES - 1) / BP_LANES * BP_LANES + BP_LANES;
     void *memory = NULL;
@@ -95,6 +95,7 @@ struct call {
     const float *in, *measured;
     float *out, *loss;
     const bp_proximal_options *options;
+    int64_t *taken;
 };
 
 static void run_part(void *context, int64_t task, int thread)
@@ -210,8 +211,9 @@ static void proximal_part(const call *c, const bp_workspace *work, int64_t first
 {
     int64_t k = size_of(c, c->engine->program->latent);
     problem at = problem_of(c, work, first);
-    bp_proximal(c->options, objective, &at, work->rows, k, c->out + first * k, c->loss + first,
-                c->rows, solver, stopped);
+    const bp_proximal_rows found = {c->out + first * k, c->loss + first, c->rows,
+                                    c->taken + first};
+    bp_proximal(c->options, objective, &at, work->rows, k, &found, solver, stopped);
 }
 
 void bp_float_generate(bp_float_engine *engine, int64_t rows, const float *z, float *x)
@@ -232,11 +234,11 @@ void bp_float_gradient(bp_float_engine *engine, int64_t rows, const float *z, co
 }
 
 int bp_float_proximal(bp_float_engine *engine, const bp_proximal_options *options, int64_t rows,
-                      const float *y, float *z, float *history)
+                      const float *y, float *z, float *history, int64_t *taken)
 {
     if (options->steps < 1)
         return BP_BAD_ARGUMENT;
     run_all(&(call){.engine = engine, .run = proximal_part, .rows = rows, .measured = y,
-                    .out = z, .loss = history, .options = options});
+                    .out = z, .loss = history, .options = options, .taken = taken});
     return BP_OK;
 }

@@ -34,8 +34,9 @@ BP_API void bp_float_sense(bp_float_engine *engine, int64_t rows, const float *x
 BP_API void bp_float_gradient(bp_float_engine *engine, int64_t rows, const float *z,
                               const float *y, float *loss, float *gradient);
 
-/* The proximal loop: z [rows][k] is start and result, history [steps + 1][rows]. */
+/* The proximal loop: z [rows][k] is start and result, history [steps + 1][rows], taken [rows]. */
 BP_API int bp_float_proximal(bp_float_engine *engine, const bp_proximal_options *options,
-                             int64_t rows, const float *y, float *z, float *history);
+                             int64_t rows, const float *y, float *z, float *history,
+                             int64_t *taken);
 
 #endif

@@ -58,6 +58,7 @@ struct task {
     const float *z, *y, *image;
     float *drawn, *measured, *loss, *gradient, *latent;
     const bp_proximal_options *options;
+    int64_t *taken;
 };
 
 static void run_chunk(void *context, int64_t index, int thread)
@@ -171,8 +172,9 @@ static void proximal_rows(const task *t, bp_space *space, int64_t first, int64_t
     const bp_integer_plan *plan = t->engine->plan;
     const int64_t k = latent_size(plan);
     problem p = {plan, space, t->y + first * measurement_size(plan), rows};
-    bp_proximal(t->options, objective, &p, rows, k, t->latent + first * k, t->loss + first,
-                t->rows, space->solver, space->stopped);
+    const bp_proximal_rows found = {t->latent + first * k, t->loss + first, t->rows,
+                                    t->taken + first};
+    bp_proximal(t->options, objective, &p, rows, k, &found, space->solver, space->stopped);
 }
 
 int bp_integer_generate(bp_integer_engine *engine, const float *z, int64_t rows, float *image)
@@ -196,9 +198,9 @@ int bp_integer_value_and_grad(bp_integer_engine *engine, const float *z, const f
 }
 
 int bp_integer_proximal(bp_integer_engine *engine, const bp_proximal_options *options, float *z,
-                        const float *y, int64_t rows, float *history)
+                        const float *y, int64_t rows, float *history, int64_t *taken)
 {
     task t = {.engine = engine, .run = proximal_rows, .rows = rows, .y = y, .loss = history,
-              .latent = z, .options = options};
+              .latent = z, .options = options, .taken = taken};
     return share(&t);
 }

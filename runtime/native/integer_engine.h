@@ -20,8 +20,10 @@ BP_API int bp_integer_sense(bp_integer_engine *engine, const float *image, int64
 /* gradient may be NULL: only the loss. */
 BP_API int bp_integer_value_and_grad(bp_integer_engine *engine, const float *z, const float *y,
                                      int64_t rows, float *loss, float *gradient);
-/* Take latents z [rows][k] to where the proximal solver takes them; history [steps + 1][rows]. */
+/* Take latents z [rows][k] to where the proximal solver takes them; history [steps + 1][rows],
+ * taken [rows]. */
 BP_API int bp_integer_proximal(bp_integer_engine *engine, const bp_proximal_options *options,
-                               float *z, const float *y, int64_t rows, float *history);
+                               float *z, const float *y, int64_t rows, float *history,
+                               int64_t *taken);
 
 #endif

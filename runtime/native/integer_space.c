@@ -1,6 +1,8 @@
 /* One allocation a thread: its parts are handed out by measuring twice, first without memory. */
 #include "integer_space.h"
 
+#include "solver.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +101,7 @@ static void take_all(arena *a, const bp_integer_plan *plan, int64_t rows, bp_spa
     space->further = take(a, rows * most.row, sizeof *space->further);
     space->exponents = take(a, rows, sizeof *space->exponents);
     const int64_t k = plan->generator.sizes[plan->generator.source];
-    space->solver = take(a, rows * k + k + rows, sizeof *space->solver);
+    space->solver = take(a, bp_proximal_scratch(rows, k), sizeof *space->solver);
     space->stopped = take(a, rows, 1);
     take_state(a, &plan->generator, rows, &space->generator);
     take_state(a, &plan->sensing, rows, &space->sensing);

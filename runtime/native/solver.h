@@ -14,16 +14,31 @@ typedef struct {
     float step_size;
     int64_t sparsity; /* or -1 */
     float tolerance;
+    int32_t momentum;    /* Nesterov's, with restarts */
+    int32_t unit_sphere; /* latents are scaled to unit norm; without momentum */
 } bp_proximal_options;
 
 /* f and its gradient (NULL: not wanted) of a few rows at z. */
 typedef void (*bp_objective)(void *context, const float *z, float *loss, float *gradient);
 
-/* z <- P_s(z - beta grad f(z)) for `rows` rows z [rows][k], until every row has stopped.
- * history [steps + 1], each `history_stride` floats apart, gets f along the way.
- * `scratch` holds rows * k + k + rows floats, `stopped` rows. */
+/* Where the loop leaves what it found about its rows. */
+typedef struct {
+    float *z;       /* [rows][k]: start and result */
+    float *history; /* [steps + 1], each `stride` floats apart: f along the way */
+    int64_t stride;
+    int64_t *taken; /* [rows]: steps */
+} bp_proximal_rows;
+
+/* Floats that the loop works in. */
+static inline int64_t bp_proximal_scratch(int64_t rows, int64_t k)
+{
+    return rows * (2 * k + 3) + k;
+}
+
+/* z <- P_s(z - beta grad f(z)) for `rows` rows, until every row has stopped; with momentum the
+ * gradient is taken at v, see Momentum in solvers/momentum.py. `stopped` holds rows. */
 void bp_proximal(const bp_proximal_options *options, bp_objective objective, void *context,
-                 int64_t rows, int64_t k, float *z, float *history, int64_t history_stride,
-                 float *scratch, uint8_t *stopped);
+                 int64_t rows, int64_t k, const bp_proximal_rows *found, float *scratch,
+                 uint8_t *stopped);
 
 #endif

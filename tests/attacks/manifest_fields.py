@@ -274,3 +274,29 @@ def a_newer_key_in_an_older_format(parts: Parts) -> None:
 @forgery(ValueRangeError)
 def an_unknown_solver(parts: Parts) -> None:
     parts.manifest["solver"]["name"] = "eval"
+
+
+@forgery(InconsistentManifestError)
+def fista_without_its_step_size(parts: Parts) -> None:
+    parts.manifest["solver"]["name"] = "fista"
+
+
+@forgery(ValueRangeError)
+def a_step_of_fista_that_goes_nowhere(parts: Parts) -> None:
+    parts.manifest["solver"]["fista"] = {"sparsity": None, "step_size": 0.0}
+
+
+@forgery(ValueRangeError)
+def a_sparsity_of_fista_above_the_latent(parts: Parts) -> None:
+    parts.manifest["solver"]["fista"] = {"sparsity": 5, "step_size": 0.1}
+
+
+@forgery(InconsistentManifestError)
+def momentum_on_the_unit_sphere(parts: Parts) -> None:
+    parts.manifest["solver"]["projection"] = "unit-sphere"
+    parts.manifest["solver"]["fista"] = {"sparsity": None, "step_size": 0.1}
+
+
+@forgery(WrongTypeError)
+def a_selection_that_is_a_list(parts: Parts) -> None:
+    parts.manifest["solver"]["selection"] = ["fista"]

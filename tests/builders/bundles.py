@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import (
     Bundle,
+    FistaDefaults,
     GoldenCases,
     Manifest,
     Measurement,
@@ -146,6 +147,32 @@ def golden_cases(
     return GoldenCases(latents, y, *(np.ascontiguousarray(v, dtype=np.float32) for v in values))
 
 
+def with_fista(bundle: Bundle, step_size: float = 0.03, sparsity: int | None = 2) -> Bundle:
+    """Return a tiny bundle whose solver is FISTA; its golden trace is worked out by hand."""
+    solver = replace(
+        bundle.manifest.solver,
+        name="fista",
+        fista=FistaDefaults(step_size, sparsity),
+        selection={"images": 3, "noise": [0.0], "within_db": 0.1, "measured": []},
+    )
+    golden = bundle.golden
+    z, y = golden.latents.astype(np.float64), golden.measurements
+    v, theta, trace = z, np.ones(len(z)), []
+    for _ in range(TRACE_STEPS):
+        _, _, f, slope = _gradient(bundle.generator, bundle.sensing, v, y)
+        after = _keep_largest(v - step_size * slope, sparsity or LATENT)
+        uphill = ((v - after) * (after - z)).sum(axis=1) > 0
+        if trace:
+            uphill |= f > trace[-1]
+        theta = np.where(uphill, 1, theta)
+        grown = (1 + np.sqrt(1 + 4 * theta**2)) / 2
+        v, z, theta = after + ((theta - 1) / grown)[:, None] * (after - z), after, grown
+        trace.append(f)
+    trace.append(_gradient(bundle.generator, bundle.sensing, z, y)[2])
+    whole = replace(golden, trace=np.stack(trace).astype(np.float32))
+    return replace(bundle, manifest=replace(bundle.manifest, solver=solver), golden=whole)
+
+
 def _gradient(
     generator: Program, sensing: Program, z: Array, y: Array
 ) -> tuple[Array, Array, Array, Array]:
@@ -170,11 +197,11 @@ def _slope(value: Array) -> Array:
     return np.where(value > 0, 1.0, SLOPE)
 
 
-def _keep_largest(z: Array) -> Array:
+def _keep_largest(z: Array, s: int = SPARSITY) -> Array:
     order = np.argsort(-np.abs(z), axis=1, kind="stable")
     kept = np.zeros_like(z)
     rows = np.arange(len(z))[:, None]
-    kept[rows, order[:, :SPARSITY]] = z[rows, order[:, :SPARSITY]]
+    kept[rows, order[:, :s]] = z[rows, order[:, :s]]
     return kept
 
 

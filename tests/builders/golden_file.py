@@ -18,7 +18,7 @@ from bitprior_export.bundle import encode_bundle
 from bitprior_runtime.bundle import FORMAT, Bundle, Calibration
 from bitprior_runtime.program import Program
 from bitprior_runtime.tensors import QuantisedTensor, Tensor
-from builders.bundles import tiny_bundle
+from builders.bundles import tiny_bundle, with_fista
 
 FOLDER = Path(__file__).parent.parent / "golden"
 
@@ -26,14 +26,15 @@ FOLDER = Path(__file__).parent.parent / "golden"
 # What a manifest of an older format means where it says nothing, by key.
 SINCE_1_1: dict[str, Any] = {"calibration": None, "latents": {"z": [4]}}
 SOLVER_SINCE_1_1: dict[str, Any] = {"projection": "none"}
+SOLVER_SINCE_1_2: dict[str, Any] = {"fista": None, "selection": None}
 
 
 def golden_bundle() -> Bundle:
     """Return the bundle: one that uses all the current format has."""
-    bundle = tiny_bundle(bits=3, axis=0, seed=2023)
+    bundle = with_fista(tiny_bundle(bits=3, axis=0, seed=2023))
     manifest = replace(
         bundle.manifest,
-        solver=replace(bundle.manifest.solver, name="adam", initial_latent="clamped-normal"),
+        solver=replace(bundle.manifest.solver, initial_latent="clamped-normal"),
         latents={"skip": (1, 3), "head": (1,)},
         calibration=Calibration(
             8, {"generator": {"z": 3.0, "act0": 1.25}, "sensing": {"x": 1.0, "y": 2.5}}

@@ -66,7 +66,9 @@ def engine(reference, z, y, options: ProximalOptions):
             *map(array, (z, y, loss, gradient)),
             number(options.steps),
             number(sparsity),
+            number(options.momentum),
             *map(array, (settings, solution.latent, _whole(solution.history, options.steps))),
+            array(solution.steps),
         ]
     )
 

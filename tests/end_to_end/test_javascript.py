@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitprior_export.graphs import build_recover
+from bitprior_export.graphs import StepRule, build_recover
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.program import Program
 from bitprior_runtime.solvers import ProximalOptions, proximal
@@ -61,7 +61,7 @@ def test_onnxruntime_in_javascript_recovers_the_image_that_numpy_does(
     truth = rng.standard_normal((2, k)).astype(np.float32)
     y, z0 = engine.sense(engine.generate(truth)), np.float32(0.5) * truth
     expected = proximal(engine, y, z0, ProximalOptions(STEPS, 0.02, k - 1))
-    model = build_recover(generator, sensing, k - 1, {})
+    model = build_recover(generator, sensing, StepRule(k - 1), {})
     (tmp_path / "recover.onnx").write_bytes(model.SerializeToString())
     problem = {"y": y.tolist(), "z0": z0.tolist(), "beta": 0.02, "max_steps": STEPS, "tolerance": 0}
     (tmp_path / "problem.json").write_text(json.dumps(problem))

@@ -66,7 +66,8 @@ def test_adam_recovers_too(model, images):
     "options",
     [
         {"line_search": True},
-        {"momentum": True},
+        {"solver": "fista"},
+        {"solver": "fista", "line_search": True},
         {"solver": "lbfgs"},
         {"solver": "lbfgs", "line_search": False, "step_size": 0.1},
         {"solver": "gauss-newton"},
@@ -147,8 +148,8 @@ def test_bad_measurements_are_refused(model, y, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"solver": "newton"}, "proximal, adam, lbfgs, gauss-newton"),
-        ({"solver": "adam", "momentum": True}, "takes it: proximal"),
+        ({"solver": "newton"}, "proximal, fista, adam, lbfgs, gauss-newton"),
+        ({"solver": "adam", "line_search": True}, "takes it: proximal, fista, lbfgs"),
         ({"tolerance": 1.0}, "tolerance >= 0 and < 1"),
         ({"max_seconds": -1.0}, "max_seconds > 0"),
         ({"latent": np.zeros((1, 5), np.float32)}, "k = 4"),

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from bitprior_export.artefacts.build import build_artefacts
-from bitprior_export.graphs import Form, build_gradient, build_recover
+from bitprior_export.graphs import Form, StepRule, build_gradient, build_recover
 from bitprior_runtime.companions import read_companions
 from bitprior_runtime.errors import (
     CheckFailedError,
@@ -82,10 +82,9 @@ def test_a_graph_of_a_fixed_batch_takes_its_rows_in_turns(bundle, batch):
 
 def test_histories_of_rows_in_turns_are_joined_though_some_are_shorter(bundle):
     inputs = {"y": normal(4, 3), "z0": normal(4, 4), **scalars(0.2, 40, 0.02)}
+    programs = bundle.generator, bundle.sensing
     free, fixed = (
-        OnnxGraph(
-            build_recover(bundle.generator, bundle.sensing, 3, {}, form).SerializeToString()
-        ).run(inputs)
+        OnnxGraph(build_recover(*programs, StepRule(3), {}, form).SerializeToString()).run(inputs)
         for form in (Form(), Form(batch=1))
     )
     assert fixed["history"].shape == free["history"].shape

@@ -8,6 +8,7 @@ import onnx
 from bitprior_export.artefacts.metadata import describe
 from bitprior_export.graphs import (
     Form,
+    StepRule,
     build_generate,
     build_gradient,
     build_recover,
@@ -15,8 +16,10 @@ from bitprior_export.graphs import (
 )
 from bitprior_export.graphs.half import to_half
 from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.bundle.limits import TRACE_STEPS
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.profiles import Profile
+from bitprior_runtime.proximal_defaults import loop_options
 
 Build: TypeAlias = Callable[[Bundle, Mapping[str, str], Form], onnx.ModelProto]
 
@@ -27,14 +30,15 @@ BUILDERS: Mapping[str, Build] = {
         bundle.generator, bundle.sensing, said, form
     ),
     "recover": lambda bundle, said, form: build_recover(
-        bundle.generator,
-        bundle.sensing,
-        bundle.manifest.solver.sparsity,
-        said,
-        form,
-        projection=bundle.manifest.solver.projection,
+        bundle.generator, bundle.sensing, step_rule(bundle), said, form
     ),
 }
+
+
+def step_rule(bundle: Bundle) -> StepRule:
+    """Return what a step of a bundle's recover.onnx is."""
+    options = loop_options(bundle.manifest.solver, TRACE_STEPS)
+    return StepRule(options.sparsity, options.projection, options.momentum)
 
 
 def build_artefacts(bundle: Bundle, target: Profile) -> dict[str, onnx.ModelProto]:

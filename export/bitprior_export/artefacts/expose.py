@@ -7,14 +7,12 @@ from onnx import AttributeProto, GraphProto, helper
 
 from bitprior_export.graphs.builder import COTANGENT
 
-STEP_INPUTS = ("t", "still_going", "step/z", "step/before", "step/stopped")
-
 
 def one_step(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return one turn of the loop of ``recover.onnx`` as a graph of its own.
 
-    Its inputs are those of the body (t, still_going, step/z, step/before, step/stopped) and y,
-    beta, max_steps and tolerance; all it computes can be exposed.
+    Its inputs are those of the body, see :mod:`bitprior_export.graphs.recover_step`, and y, beta,
+    max_steps and tolerance; all it computes can be exposed.
     """
     (loop,) = (node for node in model.graph.node if node.op_type == "Loop")
     (body,) = (a.g for a in loop.attribute if a.type == AttributeProto.GRAPH)

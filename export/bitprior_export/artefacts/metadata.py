@@ -2,6 +2,7 @@
 
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.profiles import Profile
+from bitprior_runtime.proximal_defaults import loop_options
 
 _Z, _Y = "latents, float32 [B,k]", "measurements, float32 [B,m]"
 _IMAGE, _LOSS = "images in [0,1], float32 [B,C,H,W]", "||y - A(G(z))||^2, float32 [B]"
@@ -25,6 +26,7 @@ _ENDS = {
             "z": f"found {_Z}",
             "loss": _LOSS,
             "history": "loss before each step and at the end, float32 [steps taken + 1, B]",
+            "steps": "gradient steps each row took, int64 [B]",
         },
     ),
 }
@@ -41,6 +43,7 @@ def describe(bundle: Bundle, kind: str, target: Profile, half: bool) -> dict[str
     """
     manifest = bundle.manifest
     solver = manifest.solver
+    loop = loop_options(solver, solver.steps)
     inputs, outputs = _ENDS[kind]
     low, high = manifest.value_range
     return {
@@ -54,11 +57,12 @@ def describe(bundle: Bundle, kind: str, target: Profile, half: bool) -> dict[str
         "latent": str(manifest.latent),
         "measurements": str(manifest.measurement.size),
         "measurement_kind": manifest.measurement.kind,
-        "step_size": repr(solver.step_size),
-        "steps": str(solver.steps),
-        "sparsity": "none" if solver.sparsity is None else str(solver.sparsity),
+        "loop": "fista" if loop.momentum else "proximal",
+        "step_size": repr(loop.step_size),
+        "steps": str(loop.steps),
+        "sparsity": "none" if loop.sparsity is None else str(loop.sparsity),
         "initial_latent": solver.initial_latent,
-        "projection": solver.projection,
+        "projection": loop.projection,
         "precision": "float16" if half else "float32",
         "target": target.name,
         "licence": manifest.licence,

@@ -1,175 +1,114 @@
 """A whole recovery as one ONNX graph: ``bitprior_runtime.solvers.proximal`` in a Loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, ValueInfoProto, helper
+from onnx import TensorProto, helper
 
 from bitprior_export.graphs.builder import GraphBuilder
 from bitprior_export.graphs.form import PORTABLE, Form
-from bitprior_export.graphs.objective import emit_gradient, emit_objective
-from bitprior_runtime.bundle.manifest import Projection
-from bitprior_runtime.program import Program, Shape
+from bitprior_export.graphs.objective import emit_objective
+from bitprior_export.graphs.recover_step import StepRule, emit_step, unit_sphere
+from bitprior_runtime.program import Program
 from bitprior_runtime.shapes import infer_shapes
-from bitprior_runtime.solvers.latents import SMALLEST_NORM
 
 SCALARS = {
     "beta": TensorProto.FLOAT,
     "max_steps": TensorProto.INT64,
     "tolerance": TensorProto.FLOAT,
 }
+# f before the first step: no loss has risen above it.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def build_recover(
     generator: Program,
     sensing: Program,
-    sparsity: int | None,
+    rule: StepRule,
     metadata: Mapping[str, str],
     form: Form = PORTABLE,
-    *,
-    projection: Projection = "none",
 ) -> onnx.ModelProto:
-    """Return (y, z0, beta, max_steps, tolerance) -> (image, z, loss, history).
+    """Return (y, z0, beta, max_steps, tolerance) -> (image, z, loss, history, steps).
 
-    z <- P_s(z - beta grad f(z)), max_steps times or until every row has stopped; a row stops where
-    f changes by at most ``tolerance`` of itself, and keeps its latent. y is [B,m], z0 and z are
-    [B,k], beta and tolerance float32 scalars, max_steps an int64 scalar, loss is f(z), [B], and
-    history f before each step taken and at the end, [steps taken + 1, B].
+    z <- P_s(z - beta grad f(z)), or the same with momentum, max_steps times or until every row has
+    stopped; a row stops where f changes by at most ``tolerance`` of itself, and keeps its latent.
+    y is [B,m], z0 and z are [B,k], beta and tolerance float32 scalars, max_steps an int64 scalar,
+    loss is f(z), [B], history f before each step taken and at the end, [steps taken + 1, B], and
+    steps how many each row took, int64 [B].
 
     Args:
         generator: Program z -> x.
         sensing: Program x -> y.
-        sparsity: s of P_s; None for dense latents.
+        rule: What a step is.
         metadata: What the file says about itself.
         form: Versions and batch.
-        projection: What z0 and the latent after P_s are scaled to.
     """
     builder = GraphBuilder("recover", form)
     y, z0 = builder.fresh("y"), builder.fresh("z0")
-    scalars = {name: builder.fresh(name) for name in SCALARS}
-    (k,) = generator.inputs.values()
-    on_sphere = projection == "unit-sphere"
-    step = _emit_step(builder, generator, sensing, sparsity, k, on_sphere=on_sphere)
-    start = _unit_sphere(builder, z0) if on_sphere else z0
-    rows = _first(builder, builder.add("Shape", [z0]))
-    going = builder.constant(_true(), "going")
-    no_loss = builder.add("ConstantOfShape", [rows], "no_loss")
-    none_stopped = builder.add(
-        "ConstantOfShape",
-        [rows],
-        "none_stopped",
-        value=helper.make_tensor("stopped", TensorProto.BOOL, [1], [False]),
-    )
-    stems = ("last_z", "last_loss", "last_stopped", "losses")
-    z, _, _, losses = builder.add_many(
-        "Loop", [scalars["max_steps"], going, start, no_loss, none_stopped], stems, body=step
-    )
+    for name in SCALARS:
+        builder.fresh(name)
+    step = emit_step(builder, generator, sensing, rule)
+    start = unit_sphere(builder, z0) if rule.projection == "unit-sphere" else z0
+    z, steps, losses = _loop(builder, step, start, momentum=rule.momentum)
     end = emit_objective(builder, generator, sensing, z, y)
     last = builder.add("Unsqueeze", [end.loss, builder.integers([0], "axis")])
+    if rule.momentum:
+        losses = _closed(builder, losses, steps, last)
     history = builder.add("Concat", [losses, last], axis=0)
     outputs = {"image": end.drawn.output, "z": z, "loss": end.loss, "history": history}
-    for wanted, name in outputs.items():
+    for wanted, name in (outputs | {"steps": steps}).items():
         builder.rename_output(name, wanted)
+    (k,) = generator.inputs.values()
     image, m = infer_shapes(generator)[generator.output], infer_shapes(sensing)[sensing.output]
     described = {name: helper.make_tensor_value_info(name, t, []) for name, t in SCALARS.items()}
     past = helper.make_tensor_value_info("history", TensorProto.FLOAT, ["steps", builder.rows])
+    taken = helper.make_tensor_value_info("steps", TensorProto.INT64, [builder.rows])
     return builder.model(
         {"y": m, "z0": k, **described},
-        {"image": image, "z": k, "loss": (), "history": past},
+        {"image": image, "z": k, "loss": (), "history": past, "steps": taken},
         metadata,
     )
 
 
-def _emit_step(
-    outer: GraphBuilder,
-    generator: Program,
-    sensing: Program,
-    sparsity: int | None,
-    k: Shape,
-    *,
-    on_sphere: bool,
-) -> onnx.GraphProto:
-    """Return one turn of the loop: (t, going, z, f before, stopped) -> the same, one step on."""
-    body = outer.body("step")
-    t, going, z, before, stopped = (
-        body.fresh(name) for name in ("t", "still_going", "step/z", "step/before", "step/stopped")
-    )
-    objective = emit_objective(body, generator, sensing, z, "y")
-    gradient = emit_gradient(body, objective)
-    settled = body.add("Or", [stopped, _settled(body, t, before, objective.loss)], "step/settled")
-    move = body.add("Sub", [z, body.add("Mul", ["beta", gradient])], "step/moved")
-    kept = _hard_threshold(body, move, sparsity, k)
-    if on_sphere:
-        kept = _unit_sphere(body, kept)
-    column = body.add("Unsqueeze", [settled, body.integers([1], "axis")])
-    after = body.add("Where", [column, z, kept], "step/next_z")
-    outputs = [
-        (_some_go_on(body, settled), TensorProto.BOOL, ()),
-        (after, TensorProto.FLOAT, (body.rows, *k)),
-        (objective.loss, TensorProto.FLOAT, (body.rows,)),
-        (settled, TensorProto.BOOL, (body.rows,)),
-        (body.add("Identity", [objective.loss], "step/loss"), TensorProto.FLOAT, (body.rows,)),
+def _loop(
+    builder: GraphBuilder, step: onnx.GraphProto, start: str, *, momentum: bool
+) -> tuple[str, str, str]:
+    """Add the loop; return z, steps taken and losses [turns, B]."""
+    rows = _first(builder, builder.add("Shape", [start]))
+    going = builder.constant(np.array(True), "going")
+    state = [
+        start,
+        _filled(builder, rows, "no_loss", TensorProto.FLOAT, _LARGEST),
+        _filled(builder, rows, "none_stopped", TensorProto.BOOL, False),
+        _filled(builder, rows, "none_taken", TensorProto.INT64, 0),
     ]
-    inputs = [
-        (t, TensorProto.INT64, ()),
-        (going, TensorProto.BOOL, ()),
-        (z, TensorProto.FLOAT, (body.rows, *k)),
-        (before, TensorProto.FLOAT, (body.rows,)),
-        (stopped, TensorProto.BOOL, (body.rows,)),
-    ]
-    return helper.make_graph(body.nodes, body.name, _values(inputs), _values(outputs))
+    stems = ["last_z", "last_loss", "last_stopped", "taken"]
+    if momentum:
+        column = builder.add("Concat", [rows, builder.integers([1], "one_each")], axis=0)
+        state += [start, _filled(builder, column, "first_theta", TensorProto.FLOAT, 1.0)]
+        stems += ["last_v", "last_theta"]
+    found = builder.add_many("Loop", ["max_steps", going, *state], [*stems, "losses"], body=step)
+    return found[0], found[3], found[-1]
 
 
-def _settled(body: GraphBuilder, t: str, before: str, now: str) -> str:
-    """|before - now| <= tolerance before, [B]; never in the first turn or with tolerance 0."""
-    change = body.add("Abs", [body.add("Sub", [before, now])])
-    small = body.add("LessOrEqual", [change, body.add("Mul", ["tolerance", before])])
-    later = body.add("Greater", [t, _first_turn(body)])
-    wanted = body.add("Greater", ["tolerance", body.scalar(0.0, "zero")])
-    return body.add("And", [small, body.add("And", [later, wanted])])
+def _closed(builder: GraphBuilder, losses: str, steps: str, last: str) -> str:
+    """Put f(z) where a row had stopped: the loop knows f only where it takes the gradient."""
+    first, axis = builder.integers([0], "axis"), builder.integers([1], "axis")
+    turns = builder.add("Squeeze", [_first(builder, builder.add("Shape", [losses])), first])
+    zero, one = (builder.constant(np.array(n, dtype=np.int64), "turn") for n in (0, 1))
+    turn = builder.add("Unsqueeze", [builder.add("Range", [zero, turns, one]), axis])
+    row = builder.add("Unsqueeze", [steps, first])
+    return builder.add("Where", [builder.add("GreaterOrEqual", [turn, row]), last, losses])
 
 
-def _hard_threshold(body: GraphBuilder, z: str, sparsity: int | None, k: Shape) -> str:
-    """P_s; ONNX's TopK takes the lower index of equal values, as ``hard_threshold`` does."""
-    if sparsity is None or sparsity >= k[-1]:
-        return z
-    size = body.integers([sparsity], "sparsity")
-    _, largest = body.add_many("TopK", [body.add("Abs", [z]), size], ["top", "largest"], axis=-1)
-    values = body.add("GatherElements", [z, largest], axis=-1)
-    zeros = body.add("ConstantOfShape", [body.add("Shape", [z])])
-    return body.add("ScatterElements", [zeros, largest, values], "step/kept", axis=-1)
-
-
-def _unit_sphere(builder: GraphBuilder, z: str) -> str:
-    """Scale every row to unit norm, as ``unit_sphere`` does; a row of zeros stays."""
-    square = builder.add("Mul", [z, z])
-    axis = builder.integers([1], "axis")
-    norm = builder.add("Sqrt", [builder.add("ReduceSum", [square, axis], keepdims=1)])
-    least = builder.scalar(SMALLEST_NORM, "smallest_norm")
-    return builder.add("Div", [z, builder.add("Max", [norm, least])])
-
-
-def _some_go_on(body: GraphBuilder, stopped: str) -> str:
-    # ReduceMin takes no booleans before opset 20.
-    numbers = body.add("Cast", [stopped], to=TensorProto.FLOAT)
-    least = body.add("ReduceMin", [numbers], keepdims=0)
-    return body.add("Not", [body.add("Cast", [least], to=TensorProto.BOOL)])
+def _filled(
+    builder: GraphBuilder, shape: str, stem: str, kind: TensorProto.DataType, value: float
+) -> str:
+    tensor = helper.make_tensor(stem, kind, [1], [value])
+    return builder.add("ConstantOfShape", [shape], stem, value=tensor)
 
 
 def _first(builder: GraphBuilder, shape: str) -> str:
     ends = (builder.integers([edge], "edge") for edge in (0, 1))
     return builder.add("Slice", [shape, *ends], "rows")
-
-
-def _first_turn(body: GraphBuilder) -> str:
-    return body.constant(np.array(0, dtype=np.int64), "first_turn")
-
-
-def _true() -> NDArray[np.bool_]:
-    return np.array(True)
-
-
-def _values(entries: Sequence[tuple[str, int, Sequence[int | str]]]) -> list[ValueInfoProto]:
-    return [helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in entries]

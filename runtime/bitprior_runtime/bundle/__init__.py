@@ -9,6 +9,7 @@ from bitprior_runtime.bundle.errors import BundleError
 from bitprior_runtime.bundle.manifest import (
     FORMAT,
     Calibration,
+    FistaDefaults,
     Manifest,
     Measurement,
     Producer,
@@ -22,6 +23,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "Calibration",
+    "FistaDefaults",
     "GoldenCases",
     "Manifest",
     "Measurement",

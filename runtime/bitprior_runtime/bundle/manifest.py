@@ -11,13 +11,13 @@ from bitprior_runtime.tensors import Grid
 # A reader of 1.n reads 1.0 to 1.n. Fixed for ever, in every major version: how the file begins
 # (see envelope) and that the manifest has its version under "format".
 FORMAT_MAJOR = 1
-FORMAT_MINOR = 1
+FORMAT_MINOR = 2
 FORMAT = f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
 
 Granularity: TypeAlias = Literal["per-tensor", "per-channel"]
 InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero"]
 Projection: TypeAlias = Literal["none", "unit-sphere"]
-SolverName: TypeAlias = Literal["proximal", "adam", "lbfgs"]
+SolverName: TypeAlias = Literal["proximal", "fista", "adam", "lbfgs"]
 ActivationBits: TypeAlias = Literal[8, 16]
 ProgramName: TypeAlias = Literal["generator", "sensing"]
 PROGRAM_NAMES: tuple[ProgramName, ...] = ("generator", "sensing")
@@ -51,17 +51,31 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class FistaDefaults:
+    """What the solver ``fista`` runs with.
+
+    Attributes:
+        step_size: Its step size: a share of a learned one, which is too long with momentum.
+        sparsity: s of P_s, or None for dense latents.
+    """
+
+    step_size: float
+    sparsity: int | None = None
+
+
+@dataclass(frozen=True)
 class SolverDefaults:
     """How a recovery runs unless the user says otherwise.
 
     Attributes:
-        step_size: beta of the proximal solver and of the golden traces: learned in training, or
-            found at export.
-        steps: Gradient steps.
-        sparsity: s of P_s, or None for dense latents.
+        step_size: beta of the solver ``proximal``: learned in training, or found at export.
+        steps: Gradient steps of the solver ``name``.
+        sparsity: s of P_s of the solver ``proximal``, or None for dense latents.
         initial_latent: Distribution of the start latents.
         name: The solver.
-        projection: What follows P_s in every step of the proximal solver and of the golden traces.
+        projection: What follows P_s in every step of the solver ``proximal``.
+        fista: What the solver ``fista`` runs with; None: it derives it from ``step_size``.
+        selection: How name, steps and fista were chosen, as JSON; None: they were not measured.
     """
 
     step_size: float
@@ -70,6 +84,8 @@ class SolverDefaults:
     initial_latent: InitialLatent = "unit-normal"
     name: SolverName = "proximal"
     projection: Projection = "none"
+    fista: FistaDefaults | None = None
+    selection: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True)

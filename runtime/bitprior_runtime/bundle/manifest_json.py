@@ -16,7 +16,7 @@ from bitprior_runtime.bundle.errors import (
     ValueRangeError,
     quote,
 )
-from bitprior_runtime.bundle.limits import MAX_BLOCKS, MAX_ELEMENTS, MAX_STEPS
+from bitprior_runtime.bundle.limits import MAX_BLOCKS, MAX_ELEMENTS
 from bitprior_runtime.bundle.manifest import (
     FLOAT_BITS,
     FORMAT,
@@ -24,18 +24,15 @@ from bitprior_runtime.bundle.manifest import (
     FORMAT_MINOR,
     PROGRAM_NAMES,
     Granularity,
-    InitialLatent,
     Manifest,
     Measurement,
     Producer,
     ProgramEntry,
     ProgramName,
-    Projection,
-    SolverDefaults,
-    SolverName,
     Tolerances,
 )
 from bitprior_runtime.bundle.program_json import program_from_json, program_to_json
+from bitprior_runtime.bundle.solver_json import solver_from_json
 from bitprior_runtime.bundle.strict_json import Json
 from bitprior_runtime.tensors import GRIDS
 
@@ -44,7 +41,6 @@ Programs: TypeAlias = Mapping[ProgramName, ProgramEntry]
 _KEYS = (*Manifest.__dataclass_fields__, "programs")
 # Keys by the minor version that brought them; an older file has none of them.
 _KEYS_SINCE = {1: ("calibration", "latents")}
-_PROJECTION_SINCE = 1  # solver.projection
 _VALUE_RANGE = [0.0, 1.0]
 
 
@@ -84,7 +80,7 @@ def manifest_from_json(value: Json) -> tuple[Manifest, Programs]:
         granularity=None
         if found["granularity"] is None
         else fields.choice(found["granularity"], "granularity", get_args(Granularity)),
-        solver=_solver(found["solver"], latent, _minor(value)),
+        solver=solver_from_json(found["solver"], latent, _minor(value)),
         tolerances=_tolerances(found["tolerances"]),
         licence=fields.text(found["licence"], "licence"),
         training=fields.mapping(found["training"], "training"),
@@ -177,28 +173,6 @@ def _bits(value: Json) -> int:
     if bits > 8 and bits != FLOAT_BITS:
         raise ValueRangeError(f"bits in 1..8 or {FLOAT_BITS}", f"{bits}", EXPORT_AGAIN)
     return bits
-
-
-def _solver(value: Json, latent: int, minor: int) -> SolverDefaults:
-    keys = ["initial_latent", "name", "sparsity", "step_size", "steps"]
-    if minor >= _PROJECTION_SINCE:
-        keys.append("projection")
-    found = fields.record(value, "solver", keys)
-    sparsity = found["sparsity"]
-    if sparsity is not None:
-        sparsity = fields.integer(sparsity, "solver.sparsity", 1, latent)
-    return SolverDefaults(
-        name=fields.choice(found["name"], "solver.name", get_args(SolverName)),
-        steps=fields.integer(found["steps"], "solver.steps", 1, MAX_STEPS),
-        step_size=fields.positive(found["step_size"], "solver.step_size"),
-        sparsity=sparsity,
-        initial_latent=fields.choice(
-            found["initial_latent"], "solver.initial_latent", get_args(InitialLatent)
-        ),
-        projection=fields.choice(
-            found.get("projection", "none"), "solver.projection", get_args(Projection)
-        ),
-    )
 
 
 def _tolerances(value: Json) -> Tolerances:

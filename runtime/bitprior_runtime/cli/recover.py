@@ -22,7 +22,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Where the images go: .png (a sheet) or .npy.")],
     solver: Annotated[
         str | None,
-        typer.Option(help="proximal, adam, lbfgs or gauss-newton; default: the bundle's."),
+        typer.Option(help="proximal, fista, adam, lbfgs, gauss-newton; default: the bundle's."),
     ] = None,
     engine: Annotated[
         str, typer.Option(help="float, integer, onnx; auto: the fastest by a measured probe.")
@@ -56,9 +56,8 @@ def run(
         float | None, typer.Option(help="No step begins after this time.")
     ] = None,
     line_search: Annotated[
-        bool | None, typer.Option(help="proximal: backtracking; lbfgs: strong Wolfe.")
+        bool | None, typer.Option(help="proximal, fista: backtracking; lbfgs: strong Wolfe.")
     ] = None,
-    momentum: Annotated[bool | None, typer.Option(help="proximal: Nesterov's momentum.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Recover images: find the latent z whose measurement A(G(z)) is nearest to y."""
@@ -90,7 +89,6 @@ def run(
             tolerance=tolerance,
             max_seconds=max_seconds,
             line_search=line_search,
-            momentum=momentum,
             progress=progress,
         )
     _write(out, recovery.image)

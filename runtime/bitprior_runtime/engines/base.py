@@ -1,5 +1,6 @@
 """The engine interface: an arithmetic in which G, A and the gradient are worked out."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
@@ -45,34 +46,47 @@ class DifferentiableEngine(Engine, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A proximal loop with a fixed step; see ``ProximalOptions``.
+
+    Attributes:
+        steps: T, at least 1.
+        step_size: beta.
+        sparsity: s of P_s, or None for dense latents.
+        tolerance: When a row stops.
+        momentum: With Nesterov's momentum and its restarts.
+        unit_sphere: Every latent is scaled to unit norm.
+    """
+
+    steps: int
+    step_size: float
+    sparsity: int | None = None
+    tolerance: float = 0.0
+    momentum: bool = False
+    unit_sphere: bool = False
+
+
 @runtime_checkable
 class ProximalEngine(Engine, Protocol):
     """An engine that runs the whole proximal loop by itself, with nothing of Python in it."""
 
-    def loops(self, sparsity: int | None) -> bool:
-        """Return whether its loop can keep that many entries of a latent (None: all)."""
+    def loops(self, loop: Loop) -> bool:
+        """Return whether it has that loop."""
         ...
 
     def proximal(
-        self,
-        z0: NDArray[Any],
-        y: NDArray[Any],
-        step_size: float,
-        steps: int,
-        sparsity: int | None,
-        tolerance: float,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        self, z0: NDArray[Any], y: NDArray[Any], loop: Loop
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Do, bit for bit, what the proximal solver does with a fixed step.
 
         Args:
             z0: Start latents [B,k].
             y: Measurements [B,m].
-            step_size: beta.
-            steps: T, at least 1.
-            sparsity: s of P_s, or None for dense latents.
-            tolerance: See ``ProximalOptions``.
+            loop: Steps and step size, and what follows a step.
 
         Returns:
-            z_T [B,k] and f along the way, [steps + 1, B].
+            The last latents [B,k]; f along the way, [T + 1, B], the last value repeated where a
+            row has stopped; and the steps each row took, [B].
         """
         ...

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.kernels.float_program import compile_programs
 from bitprior_runtime.kernels.library import (
@@ -111,40 +112,30 @@ class NativeFloatEngine:
         self._run("bp_float_gradient", latents, measured, loss, gradient)
         return loss, gradient
 
-    def loops(self, sparsity: int | None) -> bool:
-        """Return True: the loop in C keeps any number of entries."""
+    def loops(self, loop: Loop) -> bool:
+        """Return True: C has all of them."""
         return True
 
-    def proximal(
-        self,
-        z0: Array,
-        y: Array,
-        step_size: float,
-        steps: int,
-        sparsity: int | None,
-        tolerance: float,
-    ) -> tuple[FloatArray, FloatArray]:
+    def proximal(self, z0: Array, y: Array, loop: Loop) -> tuple[FloatArray, FloatArray, Array]:
         """Run the proximal solver with a fixed step in C; see ``ProximalEngine``.
-
-        Returns:
-            z_T [B,k] and f along the way [steps + 1, B].
 
         Raises:
             NativeError: steps is below 1.
         """
         start, measured = self._problem(z0, y)
         z = start.copy()
-        history = np.empty((steps + 1, len(z)), np.float32)
-        options = ProximalStruct(steps, step_size, -1 if sparsity is None else sparsity, tolerance)
+        history = np.empty((loop.steps + 1, len(z)), np.float32)
+        taken = np.empty(len(z), np.int64)
+        options = ProximalStruct.of(loop)
         with self._lock:
             status = self._native.bp_float_proximal(
                 self._handle,
                 ctypes.byref(options),
                 ctypes.c_int64(len(z)),
-                *map(_pointer, (measured, z, history)),
+                *(_pointer(array) for array in (measured, z, history, taken)),
             )
         check(status, "the proximal loop")
-        return z, history
+        return z, history, taken
 
     def _problem(self, z: Array, y: Array) -> tuple[FloatArray, FloatArray]:
         latents = _dense("latents", z, self._latent)
@@ -169,5 +160,5 @@ def _dense(name: str, values: Array, shape: tuple[int, ...]) -> FloatArray:
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def _pointer(array: FloatArray | None) -> ctypes.c_void_p:
+def _pointer(array: Array | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if array is None else array.ctypes.data)

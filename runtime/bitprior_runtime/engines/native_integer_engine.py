@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import GoldenCases
 from bitprior_runtime.bundle.manifest import Calibration
+from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.kernels.integer import IntegerKernels
@@ -93,30 +94,18 @@ class NativeIntegerEngine:
         self._check_pair(z, y)
         return self._kernels.value_and_grad(z, y)
 
-    def loops(self, sparsity: int | None) -> bool:
-        """Return True: the loop in C keeps any number of entries."""
+    def loops(self, loop: Loop) -> bool:
+        """Return True: C has all of them."""
         return True
 
-    def proximal(
-        self,
-        z0: Array,
-        y: Array,
-        step_size: float,
-        steps: int,
-        sparsity: int | None,
-        tolerance: float,
-    ) -> tuple[Floats, Floats]:
-        """Run the proximal solver with a fixed step in C; see ``ProximalEngine``.
-
-        Returns:
-            z_T [B,k] and f along the way [steps + 1, B].
-        """
+    def proximal(self, z0: Array, y: Array, loop: Loop) -> tuple[Floats, Floats, Array]:
+        """Run the proximal solver with a fixed step in C; see ``ProximalEngine``."""
         self._check_pair(z0, y)
         z = np.array(z0, dtype=np.float32, order="C")
-        history = np.empty((steps + 1, len(z)), np.float32)
-        options = ProximalStruct(steps, step_size, -1 if sparsity is None else sparsity, tolerance)
-        self._kernels.proximal(options, z, _dense(y), history)
-        return z, history
+        history = np.empty((loop.steps + 1, len(z)), np.float32)
+        taken = np.empty(len(z), np.int64)
+        self._kernels.proximal(ProximalStruct.of(loop), z, _dense(y), history, taken)
+        return z, history, taken
 
     def _check_pair(self, z: Array, y: Array) -> None:
         _check(z, self._latents, "latents")

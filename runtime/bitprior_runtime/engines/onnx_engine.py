@@ -5,6 +5,7 @@ export is refused.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.companions import read_companions
+from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.errors import CheckFailedError, MissingFileError
 from bitprior_runtime.onnx_graph import OnnxGraph, scalars
 from bitprior_runtime.onnx_session import available_providers
+from bitprior_runtime.proximal_defaults import loop_options
 
 _KINDS = ("generate", "sense", "gradient")
 
@@ -53,7 +56,8 @@ class OnnxEngine:
         }
         self._generate, self._sense = others["generate"], others["sense"]
         self._recover = others.get("recover")
-        self._sparsity = bundle.manifest.solver.sparsity
+        solver = bundle.manifest.solver
+        self._loop = loop_options(solver, solver.steps).loop
 
     def generate(self, z: Array) -> Array:
         """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
@@ -73,28 +77,24 @@ class OnnxEngine:
         found = self._gradient.run(inputs, ("loss", "gradient"))
         return found["loss"], found["gradient"]
 
-    def loops(self, sparsity: int | None) -> bool:
-        """Return whether recover.onnx is here and keeps that many entries of a latent."""
-        return self._recover is not None and sparsity == self._sparsity
+    def loops(self, loop: Loop) -> bool:
+        """Return whether recover.onnx is here and has that loop; its numbers are inputs."""
+        if self._recover is None or "steps" not in self._recover.outputs:  # as in format 1.1
+            return False
+        steps, beta, tolerance = loop.steps, loop.step_size, loop.tolerance
+        return loop == replace(self._loop, steps=steps, step_size=beta, tolerance=tolerance)
 
-    def proximal(
-        self,
-        z0: Array,
-        y: Array,
-        step_size: float,
-        steps: int,
-        sparsity: int | None,
-        tolerance: float,
-    ) -> tuple[Array, Array]:
+    def proximal(self, z0: Array, y: Array, loop: Loop) -> tuple[Array, Array, Array]:
         """Run recover.onnx; see ``ProximalEngine``."""
         assert self._recover is not None
+        numbers = scalars(loop.step_size, loop.steps, loop.tolerance)
         found = self._recover.run(
-            {"y": _single(y), "z0": _single(z0), **scalars(step_size, steps, tolerance)},
-            ("z", "history"),
+            {"y": _single(y), "z0": _single(z0), **numbers}, ("z", "history", "steps")
         )
         history = found["history"]
-        missing = steps + 1 - len(history)
-        return found["z"], np.pad(history, ((0, missing), (0, 0)), mode="edge")
+        missing = loop.steps + 1 - len(history)
+        whole = np.pad(history, ((0, missing), (0, 0)), mode="edge")
+        return found["z"], whole, found["steps"]
 
 
 def _probe(bundle: Bundle, model: bytes, threads: int) -> tuple[str, OnnxGraph]:

@@ -28,7 +28,7 @@ _ARGUMENTS = {
     "bp_integer_generate": [c_void_p, c_int64, c_void_p],
     "bp_integer_sense": [c_void_p, c_int64, c_void_p],
     "bp_integer_value_and_grad": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
-    "bp_integer_proximal": [c_void_p, c_void_p, c_void_p, c_int64, c_void_p],
+    "bp_integer_proximal": [c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
 }
 # Rows a thread works on at a time: many reuse unpacked weights, few stay in its cache.
 MOST_ROWS = 16
@@ -112,10 +112,12 @@ class IntegerKernels:
         self._check(status)
         return result
 
-    def proximal(self, options: ProximalStruct, z: Floats, y: Floats, history: Floats) -> None:
-        """Move latents z [B,k] in place; write f along the way, [steps + 1, B]."""
+    def proximal(
+        self, options: ProximalStruct, z: Floats, y: Floats, history: Floats, taken: Array
+    ) -> None:
+        """Move latents z [B,k] in place; write f, [steps + 1, B], and int64 steps taken, [B]."""
         where = ctypes.byref(options)
-        self._call("bp_integer_proximal", where, _at(z), _at(y), len(z), _at(history))
+        self._call("bp_integer_proximal", where, _at(z), _at(y), len(z), _at(history), _at(taken))
 
     def _call(self, function: str, *arguments: object) -> None:
         with self._lock:
@@ -170,5 +172,5 @@ def _functions(native: ctypes.CDLL) -> dict[str, Any]:
     return found
 
 
-def _at(values: Floats) -> int:
+def _at(values: Array) -> int:
     return int(values.ctypes.data)

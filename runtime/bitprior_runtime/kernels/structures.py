@@ -5,6 +5,8 @@ from ctypes import POINTER, c_float, c_int32, c_int64, c_uint32
 from enum import IntEnum
 from typing import Any, ClassVar
 
+from bitprior_runtime.engines.base import Loop
+
 
 class Op(IntEnum):
     """``bp_op`` of float_program.h."""
@@ -129,4 +131,13 @@ class ProximalStruct(ctypes.Structure):
         ("step_size", c_float),
         ("sparsity", c_int64),
         ("tolerance", c_float),
+        ("momentum", c_int32),
+        ("unit_sphere", c_int32),
     ]
+
+    @classmethod
+    def of(cls, loop: Loop) -> "ProximalStruct":
+        """Return a loop as C takes it."""
+        sparsity = -1 if loop.sparsity is None else loop.sparsity
+        ends = (loop.steps, loop.step_size, sparsity, loop.tolerance)
+        return cls(*ends, loop.momentum, loop.unit_sphere)

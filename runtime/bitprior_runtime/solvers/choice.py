@@ -1,7 +1,7 @@
 """Choosing a solver by name, with the options it takes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -28,28 +28,27 @@ class Solver:
     Attributes:
         options: Its dataclass of options.
         solve: (engine, y, z0, options, progress) -> solution.
-        learned: Options whose defaults are the bundle's.
         state_bytes: (options, m, k) -> what it keeps for each row, bytes.
+        fixed: Options that make it what it is, and are nobody's to choose.
     """
 
     options: type[Any]
     solve: Callable[..., Solution]
-    learned: tuple[str, ...]
     state_bytes: Callable[[Any, int, int], int]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> set[str]:
+        """Names of the options that can be chosen."""
+        return {option.name for option in fields(self.options)} - set(self.fixed)
 
 
 SOLVERS: Mapping[str, Solver] = {
-    "proximal": Solver(
-        ProximalOptions,
-        proximal,
-        ("steps", "step_size", "sparsity", "projection"),
-        lambda o, m, k: 16 * k,
-    ),
-    "adam": Solver(AdamOptions, adam, ("sparsity",), lambda o, m, k: 16 * k),
-    "lbfgs": Solver(LbfgsOptions, lbfgs, (), lambda o, m, k: 8 * k * min(o.history, o.steps)),
-    "gauss-newton": Solver(
-        GaussNewtonOptions, gauss_newton, ("sparsity",), lambda o, m, k: 4 * m * k
-    ),
+    "proximal": Solver(ProximalOptions, proximal, lambda o, m, k: 16 * k, {"momentum": False}),
+    "fista": Solver(ProximalOptions, proximal, lambda o, m, k: 24 * k, {"momentum": True}),
+    "adam": Solver(AdamOptions, adam, lambda o, m, k: 16 * k),
+    "lbfgs": Solver(LbfgsOptions, lbfgs, lambda o, m, k: 8 * k * min(o.history, o.steps)),
+    "gauss-newton": Solver(GaussNewtonOptions, gauss_newton, lambda o, m, k: 4 * m * k),
 }
 
 # Solvers that need ``DifferentiableEngine``.
@@ -95,13 +94,13 @@ class Choice:
         return max(1, min(MAX_ROWS, MAX_STATE_BYTES // state))
 
 
-def choose(name: str, defaults: Mapping[str, Any], wishes: Mapping[str, Any]) -> Choice:
+def choose(name: str, learned: Mapping[str, Any], wishes: Mapping[str, Any]) -> Choice:
     """Choose a solver.
 
     Args:
         name: One of SOLVERS.
-        defaults: What the bundle says of steps, step_size, sparsity and projection.
-        wishes: Options by name; None: the bundle's where it is learned, else the solver's.
+        learned: What the bundle says of its options.
+        wishes: Options by name; None: the bundle's if it says so, else the solver's.
 
     Raises:
         UsageError: No such solver, an option it does not take, or one out of its range.
@@ -111,16 +110,11 @@ def choose(name: str, defaults: Mapping[str, Any], wishes: Mapping[str, Any]) ->
     solver = SOLVERS[name]
     given = {option: value for option, value in wishes.items() if value is not None}
     for option in given:
-        if option not in _taken(solver):
-            takers = [other for other in SOLVERS if option in _taken(SOLVERS[other])]
+        if option not in solver.taken:
+            takers = [other for other in SOLVERS if option in SOLVERS[other].taken]
             raise UsageError(
                 f"{option} with a solver that takes it: {', '.join(takers)}",
                 f"solver {name!r}",
                 "leave it out or choose another solver",
             )
-    learned = {option: defaults[option] for option in solver.learned}
-    return Choice(name, solver.options(**(learned | given)))
-
-
-def _taken(solver: Solver) -> set[str]:
-    return {field.name for field in fields(solver.options)}
+    return Choice(name, solver.options(**{**solver.fixed, **learned, **given}))

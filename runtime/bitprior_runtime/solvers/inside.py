@@ -4,22 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bitprior_runtime.engines.base import ProximalEngine
-from bitprior_runtime.solvers.solution import Array, Counts, Progress, Solution
+from bitprior_runtime.engines.base import Loop, ProximalEngine
+from bitprior_runtime.solvers.solution import Array, Progress, Solution
 
 # Rows that the engine gets at a time when someone wants to know how far it is.
 _ROWS = 32
 
 
 def proximal_inside(
-    engine: ProximalEngine,
-    y: Array,
-    z0: Array,
-    step_size: float,
-    steps: int,
-    sparsity: int | None,
-    tolerance: float,
-    progress: Progress | None,
+    engine: ProximalEngine, y: Array, z0: Array, loop: Loop, progress: Progress | None
 ) -> Solution:
     """Do what the proximal solver does with a fixed step, in one call to the engine.
 
@@ -30,37 +23,23 @@ def proximal_inside(
         engine: The arithmetic and its loop.
         y: Measurements [B,m], already checked.
         z0: Start latents [B,k], already checked.
-        step_size: beta.
-        steps: T.
-        sparsity: s of P_s, or None.
-        tolerance: See ``ProximalOptions``.
+        loop: T, beta, and what follows a step.
         progress: Called with (step, steps).
     """
     rows = len(z0)
     parts = []
     for part in _parts(rows, rows if progress is None else _ROWS):
-        parts.append(engine.proximal(z0[part], y[part], step_size, steps, sparsity, tolerance))
+        parts.append(engine.proximal(z0[part], y[part], loop))
         if progress is not None:
-            progress(steps * part.stop // rows, steps)
-    latent = np.concatenate([z for z, _ in parts])
-    history = np.concatenate([f for _, f in parts], axis=1)
-    taken = _steps_taken(history, tolerance)
-    # Each step evaluates the networks once, and so does the last latent's loss.
+            progress(loop.steps * part.stop // rows, loop.steps)
+    latent = np.concatenate([z for z, _, _ in parts])
+    history = np.concatenate([f for _, f, _ in parts], axis=1)
+    taken = np.concatenate([t for _, _, t in parts])
+    # One evaluation a step, one for the last latent; with momentum also one where a row stops: f
+    # was evaluated elsewhere.
+    extra = (taken < loop.steps) & loop.momentum
     longest = int(taken.max())
-    return Solution(latent, history[-1], history[: longest + 1], taken, taken + 1)
-
-
-def _steps_taken(history: Array, tolerance: float) -> Counts:
-    """Return after how many steps each row stopped, [B], by the rule that stopped it."""
-    before, now = history[:-1], history[1:]
-    if tolerance == 0:
-        return np.full(history.shape[1], len(before), dtype=np.int64)
-    with np.errstate(invalid="ignore"):
-        settled = np.abs(before - now) <= history.dtype.type(tolerance) * before
-    settled |= ~np.isfinite(now)
-    settled[-1] = True
-    taken: Counts = settled.argmax(axis=0) + 1
-    return taken
+    return Solution(latent, history[-1], history[: longest + 1], taken, taken + 1 + extra)
 
 
 def _parts(rows: int, most: int) -> Iterator[slice]:

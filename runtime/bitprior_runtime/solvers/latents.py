@@ -60,7 +60,11 @@ def hard_threshold(z: NDArray[Any], s: int | None) -> NDArray[Any]:
 
 
 def unit_sphere(z: NDArray[Any]) -> NDArray[Any]:
-    """Scale every row of z [B,k] to unit L2 norm; a row of zeros stays as it is."""
-    norm = np.linalg.norm(z, axis=-1, keepdims=True)
+    """Scale every row of z [B,k] to unit L2 norm; a row of zeros stays as it is.
+
+    The squares are summed in float64, from the first entry on: the same everywhere.
+    """
+    squares = np.cumsum(np.square(z, dtype=np.float64), axis=-1)[..., -1:]
+    norm = np.sqrt(squares).astype(z.dtype)
     projected: NDArray[Any] = z / np.maximum(norm, z.dtype.type(SMALLEST_NORM))
     return projected

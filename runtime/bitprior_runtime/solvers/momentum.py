@@ -8,6 +8,9 @@ from bitprior_runtime.solvers.latents import hard_threshold
 from bitprior_runtime.solvers.running import ALL, Mask, Method
 from bitprior_runtime.solvers.solution import Array
 
+# Of a step size made for plain steps, this much is stable with momentum: see results/.
+SHARE = 0.3
+
 
 class Momentum(Method):
     """FISTA (Beck and Teboulle 2009) with the restarts of O'Donoghue and Candes (2015).
@@ -15,7 +18,9 @@ class Momentum(Method):
     z' = P_s(v - beta grad f(v)),  v' = z' + (theta - 1) / theta' (z' - z),
     theta' = (1 + sqrt(1 + 4 theta^2)) / 2. A row whose momentum points uphill,
     <v - z', z' - z> > 0, or whose f(v) has risen, begins anew with theta = 1. A learned beta is
-    often so long that only steps without momentum are stable; line_search shortens it.
+    so long that only steps without momentum are stable; SHARE of it is not, nor is one found by
+    line_search. All is float32, one operation at a time, but the sum of the inner product: that
+    is float64, from the first entry on, so that every machine takes the same turn.
 
     Args:
         engine: The arithmetic.
@@ -49,11 +54,8 @@ class Momentum(Method):
     def step(self) -> Mask:
         """Step from v to z', then extrapolate."""
         z, moved = self._next()
-        move, v = z - self.z, self._v
-        uphill = (((v - z) * move).sum(axis=1) > 0) | (self._f > self._last)
-        theta = np.where(uphill, 1, self._theta).astype(z.dtype)
-        self._theta = ((1 + np.sqrt(1 + 4 * theta * theta)) / 2).astype(z.dtype)
-        self._v = z + ((theta - 1) / self._theta)[:, np.newaxis] * move
+        rose = self._f > self._last
+        self._v, self._theta = extrapolate(self._v, self.z, z, self._theta, rose)
         self.z = z
         return moved
 
@@ -73,3 +75,25 @@ class Momentum(Method):
         self._beta = end.beta * self._beta.dtype.type(GROW)
         z = np.where(end.found[:, np.newaxis], end.z, self.z)
         return z, end.found
+
+
+def extrapolate(v: Array, z: Array, after: Array, theta: Array, rose: Mask) -> tuple[Array, Array]:
+    """Return the next v [R,k] and theta [R].
+
+    Args:
+        v: Where the gradient was taken, [R,k].
+        z: The latents before, [R,k].
+        after: z', the latents now, [R,k].
+        theta: [R].
+        rose: Whether f(v) has risen, [R].
+    """
+    move = after - z
+    uphill = (_inner(v - after, move) > 0) | rose
+    begun = np.where(uphill, 1, theta).astype(z.dtype)
+    grown = ((1 + np.sqrt(1 + 4 * begun * begun)) / 2).astype(z.dtype)
+    return after + ((begun - 1) / grown)[:, np.newaxis] * move, grown
+
+
+def _inner(a: Array, b: Array) -> Array:
+    product: Array = np.cumsum(a.astype(np.float64) * b, axis=1)[:, -1]
+    return product

@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 
-from bitprior_runtime.engines.base import Engine, ProximalEngine
+from bitprior_runtime.engines.base import Engine, Loop, ProximalEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.solvers.backtracking import Backtracking
 from bitprior_runtime.solvers.inside import proximal_inside
@@ -30,7 +30,7 @@ class ProximalOptions:
         line_search: Find beta anew in every step and row, by backtracking.
         momentum: Nesterov's momentum (FISTA), with adaptive restart.
         projection: ``unit-sphere`` scales z0 and the latent after every step, and after P_s, to
-            unit norm, as deep compressed sensing does; ``none``. Only with a fixed step.
+            unit norm, as deep compressed sensing does; ``none``. Only with plain, fixed steps.
     """
 
     steps: int = 50
@@ -52,10 +52,27 @@ class ProximalOptions:
             raise UsageError(f"projection {known}", repr(self.projection), "choose one of them")
         if self.projection != "none" and (self.line_search or self.momentum):
             raise UsageError(
-                f"a fixed step with the projection {self.projection!r}",
+                f"plain steps of a fixed size with the projection {self.projection!r}",
                 "line_search or momentum",
-                "leave them out, or set projection='none'",
+                "use the solver proximal without line_search",
             )
+
+    @property
+    def loop(self) -> Loop:
+        """The loop with a fixed step, for engines that run it by themselves."""
+        return Loop(
+            self.steps,
+            self.step_size,
+            self.sparsity,
+            self.tolerance,
+            self.momentum,
+            self.projection == "unit-sphere",
+        )
+
+    def loops_in(self, engine: ProximalEngine) -> bool:
+        """Return whether the engine's own loop does what these options ask for."""
+        fixed = not self.line_search and self.max_seconds is None
+        return fixed and engine.loops(self.loop)
 
 
 def proximal(
@@ -79,24 +96,24 @@ def proximal(
     Raises:
         UsageError: y and z0 do not fit, or hold NaN or Inf.
     """
-    beta, s = options.step_size, options.sparsity
-    method: Method
-    if options.momentum:
-        method = Momentum(engine, y, z0, beta, s, line_search=options.line_search)
-    elif options.line_search:
-        method = Backtracking(engine, y, z0, beta, s)
-    elif isinstance(engine, ProximalEngine) and _inside(engine, options):
+    if isinstance(engine, ProximalEngine) and options.loops_in(engine):
         check_problem(y, z0)
-        return proximal_inside(engine, y, z0, beta, options.steps, s, options.tolerance, progress)
-    else:
-        method = _FixedStep(engine, y, z0, options)
-    return run(method, options, progress)
+        return proximal_inside(engine, y, z0, options.loop, progress)
+    return run(proximal_method(engine, y, z0, options), options, progress)
 
 
-def _inside(engine: ProximalEngine, options: ProximalOptions) -> bool:
-    """Return whether the engine's own loop does what these options ask for."""
-    plain = options.projection == "none" and options.max_seconds is None
-    return plain and engine.loops(options.sparsity)
+def proximal_method(engine: Engine, y: Array, z0: Array, options: ProximalOptions) -> Method:
+    """Return the solver at its start, for :func:`run`.
+
+    Raises:
+        UsageError: y and z0 do not fit, or hold NaN or Inf.
+    """
+    beta, s = options.step_size, options.sparsity
+    if options.momentum:
+        return Momentum(engine, y, z0, beta, s, line_search=options.line_search)
+    if options.line_search:
+        return Backtracking(engine, y, z0, beta, s)
+    return _FixedStep(engine, y, z0, options)
 
 
 class _FixedStep(Method):

@@ -10,7 +10,7 @@ from bitprior_export.artefacts.build import build_artefacts
 from bitprior_export.graphs.adjoint import reverse
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.profiles import load_profile
-from builders.bundles import tiny_bundle
+from builders.bundles import tiny_bundle, with_fista
 
 PC = load_profile("pc")
 
@@ -168,6 +168,23 @@ def test_a_stopped_row_that_moves_is_named(bundle, models):
 def test_a_threshold_that_keeps_another_number_of_entries_is_named(bundle, models):
     change(models["recover"], "sparsity", lambda s: s - 1)
     assert "P_s of the step" in first_wrong(bundle, models, "recover")
+
+
+@pytest.mark.parametrize(
+    ("node", "named"),
+    [
+        ("step/moved", "the step z - beta grad"),
+        ("step/ahead", "the extrapolation"),
+        ("step/next_theta", "theta"),
+    ],
+)
+def test_a_turn_of_fista_that_is_wrong_is_named(bundle, node, named):
+    fista = with_fista(bundle)
+    models = build_artefacts(fista, PC)
+    assert check_artefacts(fista, models).nodes == 13 + 2 * (13 + 1 + 14 + 1) + 4
+    wrong = step_node(models, node)
+    wrong.op_type = {"Sub": "Add", "Add": "Sub", "Div": "Mul"}[wrong.op_type]
+    assert named in first_wrong(fista, models, "recover")
 
 
 def test_graphs_that_are_right_inside_and_wrong_as_a_whole_are_refused(bundle, models):

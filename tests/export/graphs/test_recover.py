@@ -1,10 +1,12 @@
 """recover.onnx: the proximal solver, step by step, in one graph."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import TensorProto
 
-from bitprior_export.graphs import Form, build_gradient, build_recover
+from bitprior_export.graphs import Form, StepRule, build_gradient, build_recover
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.onnx_graph import OnnxGraph, scalars
 from bitprior_runtime.program import Node, Program
@@ -21,17 +23,26 @@ def normal(*shape):
     return RNG.standard_normal(shape).astype(np.float32)
 
 
-def compare(generator, sensing, sparsity, y, z0, steps=25, tolerance=0.0, beta=BETA, form=None):
-    """Recover with the graph and with numpy; return what the graph found and the history."""
-    model = build_recover(generator, sensing, sparsity, {}, form or Form())
+def compare(generator, sensing, rule, y, z0, steps=25, tolerance=0.0, beta=BETA, form=None):
+    """Recover with the graph and with numpy; return what the graph found and the history.
+
+    ``rule``: a StepRule, or s.
+    """
+    if not isinstance(rule, StepRule):
+        rule = StepRule(rule)
+    model = build_recover(generator, sensing, rule, {}, form or Form())
     found = OnnxGraph(model.SerializeToString()).run(
         {"y": y, "z0": z0, **scalars(beta, steps, tolerance)}
     )
     engine = FloatEngine(generator, sensing)
-    expected = proximal(engine, y, z0, ProximalOptions(steps, beta, sparsity, tolerance))
+    options = ProximalOptions(
+        steps, beta, rule.sparsity, tolerance, momentum=rule.momentum, projection=rule.projection
+    )
+    expected = proximal(engine, y, z0, options)
     np.testing.assert_allclose(found["z"], expected.latent, atol=1e-5)
     np.testing.assert_allclose(found["image"], engine.generate(expected.latent), atol=1e-5)
     np.testing.assert_allclose(found["loss"], expected.loss, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(found["steps"], expected.steps)
     # Where all rows stopped early, one of the two may repeat its last value more often.
     steps = max(len(found["history"]), len(expected.history))
     ours, theirs = (
@@ -70,15 +81,20 @@ def test_every_opset_of_a_target_gives_the_same(opset):
     compare(bundle.generator, bundle.sensing, 3, normal(2, 3), normal(2, 4), form=form)
 
 
-def test_rows_stop_by_themselves_and_keep_their_latent():
-    bundle = tiny_bundle()
-    y = FloatEngine(bundle.generator, bundle.sensing).sense(normal(6, 1, 2, 3))
+@pytest.mark.parametrize("momentum", [False, True])
+def test_rows_stop_by_themselves_and_keep_their_latent(momentum):
+    bundle, rng = tiny_bundle(), np.random.default_rng(1)
     found, expected = compare(
-        bundle.generator, bundle.sensing, 3, y, normal(6, 4), 60, tolerance=0.03, beta=0.2
+        bundle.generator,
+        bundle.sensing,
+        StepRule(3, momentum=momentum),
+        rng.standard_normal((6, 3)).astype(np.float32),
+        rng.standard_normal((6, 4)).astype(np.float32),
+        60,
+        tolerance=0.03,
+        beta=0.2,
     )
-    changes = np.abs(np.diff(expected.history, axis=0)) / expected.history[:-1]
-    stopped_at = (changes <= 0.03).argmax(axis=0)
-    assert len(set(stopped_at)) > 1  # not all in the same step
+    assert len(set(expected.steps)) > 1  # not all in the same step
     assert len(found["history"]) < 61  # and all of them before the last
 
 
@@ -120,14 +136,14 @@ def test_a_graph_for_one_row_takes_many_in_turns():
     form = Form(batch=1)
     found, _ = compare(bundle.generator, bundle.sensing, 3, y, z0, 40, 0.02, form=form)
     assert found["history"].shape[1] == 4
-    model = build_recover(bundle.generator, bundle.sensing, 3, {}, form)
+    model = build_recover(bundle.generator, bundle.sensing, StepRule(3), {}, form)
     assert [v.type.tensor_type.shape.dim[0].dim_value for v in model.graph.input[:2]] == [1, 1]
 
 
 @pytest.mark.parametrize("bits", [1, 4])
 def test_weights_are_stored_once_and_outside_the_loop(bits):
     bundle = tiny_bundle(bits=bits)
-    model = build_recover(bundle.generator, bundle.sensing, 3, {})
+    model = build_recover(bundle.generator, bundle.sensing, StepRule(3), {})
     (loop,) = (node for node in model.graph.node if node.op_type == "Loop")
     (body,) = (attribute.g for attribute in loop.attribute if attribute.name == "body")
     assert not body.initializer
@@ -145,15 +161,46 @@ def test_weights_are_stored_once_and_outside_the_loop(bits):
 @pytest.mark.parametrize("sparsity", [2, None])
 def test_the_graph_projects_to_the_unit_sphere_as_the_solver_does(sparsity):
     bundle = tiny_bundle(bits=4)
-    y, z0 = normal(5, 3), normal(5, 4)
-    model = build_recover(
-        bundle.generator, bundle.sensing, sparsity, {}, Form(), projection="unit-sphere"
-    )
-    inputs = {"y": y, "z0": z0, **scalars(BETA, 25)}
-    found = OnnxGraph(model.SerializeToString()).run(inputs)
-    engine = FloatEngine(bundle.generator, bundle.sensing)
-    options = ProximalOptions(25, BETA, sparsity, projection="unit-sphere")
-    expected = proximal(engine, y, z0, options)
+    rule = StepRule(sparsity, "unit-sphere")
+    found, _ = compare(bundle.generator, bundle.sensing, rule, normal(5, 3), normal(5, 4))
     np.testing.assert_allclose(np.linalg.norm(found["z"], axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(found["z"], expected.latent, atol=1e-4)
-    np.testing.assert_allclose(found["history"], expected.history, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("sparsity", [2, None])
+@pytest.mark.parametrize("bits", [1, 4, 32])
+def test_the_graph_runs_fista(bits, sparsity):
+    bundle = tiny_bundle(bits=bits)
+    rule = StepRule(sparsity, momentum=True)
+    y = FloatEngine(bundle.generator, bundle.sensing).sense(normal(5, 1, 2, 3))
+    z0 = normal(5, 4)
+    found, _ = compare(bundle.generator, bundle.sensing, rule, y, z0, 40, beta=0.3)
+    plain = proximal(
+        FloatEngine(bundle.generator, bundle.sensing), y, z0, ProximalOptions(40, 0.3, sparsity)
+    )
+    assert np.abs(found["z"] - plain.latent).max() > 1e-3
+
+
+def test_the_graph_restarts_where_the_solver_does():
+    """Once by the slope, at the second row by a loss that has risen."""
+    steep = FloatTensor(np.diag(np.array([1, 10], np.float32)))
+    generator = replace(identity_program("generator", 2, "z", "x"), tensors={"eye": steep})
+    sensing = identity_program("sensing", 2, "x", "y")
+    y, z0 = np.ones((2, 2), np.float32), np.array([[3, -2], [-40, 0.1]], np.float32)
+    rule = StepRule(momentum=True)
+    _, expected = compare(generator, sensing, rule, y, z0, 60, beta=0.004)
+    assert (np.diff(expected.history, axis=0) > 0).any()
+
+
+@pytest.mark.parametrize("opset", [13, 15, 18, 21])
+def test_every_opset_runs_fista(opset):
+    bundle = tiny_bundle(bits=2)
+    rule = StepRule(3, momentum=True)
+    y, z0 = normal(2, 3), normal(2, 4)
+    compare(bundle.generator, bundle.sensing, rule, y, z0, 20, 0.02, form=Form(opset, 7))
+
+
+def test_fista_for_one_row_takes_many_in_turns():
+    bundle = tiny_bundle()
+    rule = StepRule(3, momentum=True)
+    y, z0 = normal(4, 3), normal(4, 4)
+    compare(bundle.generator, bundle.sensing, rule, y, z0, 40, 0.02, form=Form(batch=1))

@@ -8,7 +8,14 @@ import pytest
 from bitprior_runtime.bundle import FORMAT, read_bundle
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.golden import replay
-from builders.golden_file import FOLDER, SINCE_1_1, SOLVER_SINCE_1_1, contents, write_golden_file
+from builders.golden_file import (
+    FOLDER,
+    SINCE_1_1,
+    SOLVER_SINCE_1_1,
+    SOLVER_SINCE_1_2,
+    contents,
+    write_golden_file,
+)
 
 RELEASED = sorted(FOLDER.glob("format-*.bitprior"))
 
@@ -21,7 +28,8 @@ def test_there_is_a_golden_bundle_of_this_format() -> None:
 def test_a_golden_bundle_is_read_as_it_was_meant(path: Path) -> None:
     wanted = json.loads(path.with_suffix(".json").read_text())
     wanted["manifest"] = SINCE_1_1 | wanted["manifest"]
-    wanted["manifest"]["solver"] = SOLVER_SINCE_1_1 | wanted["manifest"]["solver"]
+    newer = SOLVER_SINCE_1_1 | SOLVER_SINCE_1_2
+    wanted["manifest"]["solver"] = newer | wanted["manifest"]["solver"]
     assert contents(read_bundle(path)) == wanted
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bitprior_runtime.bundle import FORMAT, Calibration, strict_json
+from bitprior_runtime.bundle import FORMAT, Calibration, FistaDefaults, strict_json
 from bitprior_runtime.bundle.blocks import entry_of
 from bitprior_runtime.bundle.errors import (
     NewerMajorError,
@@ -76,7 +76,7 @@ def test_the_digest_comes_first_and_the_other_keys_are_sorted() -> None:
     [
         ("2.0", NewerMajorError),
         ("10.3", NewerMajorError),
-        ("1.2", NewerMinorError),
+        ("1.3", NewerMinorError),
         ("0.9", OlderMajorError),
         ("1", ValueRangeError),
         ("1.0.0", ValueRangeError),
@@ -93,7 +93,7 @@ def test_a_version_that_cannot_be_read_is_refused(version: str, error: type[Exce
 
 
 def test_the_error_of_a_newer_version_names_both_versions_and_the_way_out() -> None:
-    with pytest.raises(NewerMajorError, match=r"1\.1.*7\.2.*upgrade"):
+    with pytest.raises(NewerMajorError, match=r"1\.2.*7\.2.*upgrade"):
         check_version({"format": "7.2"})
 
 
@@ -106,10 +106,15 @@ def test_an_older_file_has_none_of_the_newer_keys() -> None:
     value["format"] = "1.0"
     with pytest.raises(UnknownKeyError, match="calibration"):
         manifest_from_json(value)
-    del value["calibration"], value["latents"], value["solver"]["projection"]
+    del value["calibration"], value["latents"]
+    with pytest.raises(UnknownKeyError, match="solver"):
+        manifest_from_json(value)
+    for key in ("projection", "fista", "selection"):
+        del value["solver"][key]
     manifest, _ = manifest_from_json(value)
     assert manifest.latents == {"z": (4,)}
     assert manifest.calibration is None
+    assert manifest.solver.fista is None
 
 
 @pytest.mark.parametrize("name", ["proximal", "adam", "lbfgs"])
@@ -129,3 +134,16 @@ def test_a_calibration_and_the_parts_of_a_latent_survive_json(bits: ActivationBi
     found, _ = through_json(manifest, tiny_programs())
     assert found.calibration == calibration
     assert list(found.latents.items()) == list(parts.items())
+
+
+@pytest.mark.parametrize("sparsity", [None, 2])
+def test_how_fista_runs_and_how_it_was_chosen_survive_json(sparsity: int | None) -> None:
+    manifest = tiny_bundle().manifest
+    solver = replace(
+        manifest.solver,
+        name="fista",
+        fista=FistaDefaults(0.015, sparsity),
+        selection={"noise": [0.0, 0.05], "measured": [{"solver": "fista", "psnr": {"10": [20.5]}}]},
+    )
+    found, _ = through_json(replace(manifest, solver=solver), tiny_programs())
+    assert found.solver == solver

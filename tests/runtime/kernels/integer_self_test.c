@@ -155,10 +155,14 @@ static void replay_engine(void)
     int64_t latents, losses, histories;
     const float *z = read_array(0, &latents), *y = read_array(0, NULL);
     const float *loss = read_array(0, &losses), *gradient = read_array(0, NULL);
-    bp_proximal_options options = {.steps = read_number(), .sparsity = read_number()};
+    bp_proximal_options options = {.steps = read_number()};
+    options.sparsity = read_number(), options.momentum = (int32_t)read_number();
     const float *settings = read_array(0, NULL);
     options.step_size = settings[0], options.tolerance = settings[1];
     const float *latent = read_array(0, NULL), *history = read_array(0, &histories);
+    int64_t counts;
+    const int64_t *taken = read_array(0, &counts);
+    int64_t *found_taken = make(counts);
     float *found_loss = make(losses), *found = make(latents), *found_history = make(histories);
     for (int isa = 0; isa < BP_ISAS; isa++) {
         bp_pool *pool;
@@ -172,13 +176,14 @@ static void replay_engine(void)
         compare("the loss", (bp_isa)isa, found_loss, loss, losses);
         compare("the gradient", (bp_isa)isa, found, gradient, latents);
         memcpy(found, z, (size_t)latents);
-        bp_integer_proximal(engine, &options, found, y, rows, found_history);
+        bp_integer_proximal(engine, &options, found, y, rows, found_history, found_taken);
         compare("a recovery", (bp_isa)isa, found, latent, latents);
         compare("its losses", (bp_isa)isa, found_history, history, histories);
+        compare("its steps", (bp_isa)isa, found_taken, taken, counts);
         bp_integer_destroy(engine);
         bp_pool_destroy(pool);
     }
-    free(found_loss), free(found), free(found_history);
+    free(found_loss), free(found), free(found_history), free(found_taken);
 }
 
 int main(int count, char **arguments)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bitprior_runtime.engines import ProximalEngine
+from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.engines.native_integer_engine import NativeIntegerEngine
 from bitprior_runtime.errors import ProgramError, UsageError
@@ -120,18 +121,20 @@ def test_the_number_of_threads_does_not_matter(threads):
         assert_same(native, reference, z[:1], y[:1])
 
 
+@pytest.mark.parametrize("kind", [{}, {"momentum": True}, {"projection": "unit-sphere"}])
 @pytest.mark.parametrize("sparsity", [None, 4, 9])
 @pytest.mark.parametrize("tolerance", [0.0, 0.02])
-def test_the_proximal_loop_in_c_ends_in_the_same_bits(sparsity, tolerance):
+def test_the_proximal_loop_in_c_ends_in_the_same_bits(sparsity, tolerance, kind):
     rng = np.random.default_rng(5)
     programs, reference, z, y = problem(mlp(3, "wide", rng), rng, 7, 8)
-    options = ProximalOptions(25, 0.05, sparsity, tolerance)
+    options = ProximalOptions(25, 0.05, sparsity, tolerance, **kind)
     expected = proximal(reference, y, z, options)
     for kernel in kernels():
         native = NativeIntegerEngine(*programs, instructions=kernel, threads=2)
         assert isinstance(native, ProximalEngine)
-        latent, history = native.proximal(z, y, 0.05, 25, sparsity, tolerance)
+        latent, history, steps = native.proximal(z, y, options.loop)
         np.testing.assert_array_equal(latent, expected.latent)
+        np.testing.assert_array_equal(steps, expected.steps)
         taken = len(expected.history)
         np.testing.assert_array_equal(history[:taken], expected.history)
         assert (history[taken:] == expected.loss).all()
@@ -141,7 +144,7 @@ def test_the_proximal_loop_leaves_its_start_alone():
     rng = np.random.default_rng(6)
     programs, _, z, y = problem(mlp(3, "wide", rng), rng, 2, 8)
     start = z.copy()
-    NativeIntegerEngine(*programs).proximal(z, y, 0.05, 3, None, 0.0)
+    NativeIntegerEngine(*programs).proximal(z, y, Loop(3, 0.05))
     np.testing.assert_array_equal(z, start)
 
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import itertools
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from bitprior_runtime.engines import FloatEngine, ProximalEngine
+from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.kernels import NativeError
@@ -67,16 +69,18 @@ def test_a_row_is_the_same_bit_for_bit_in_any_batch_and_on_any_thread(instructio
         np.testing.assert_array_equal(again[1], gradient[rows])
 
 
+@pytest.mark.parametrize("kind", [{}, {"momentum": True}, {"projection": "unit-sphere"}])
 @pytest.mark.parametrize("sparsity", [None, 2, 9])
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3, 0.5])
-def test_the_loop_inside_equals_the_solvers_own_bit_for_bit(instructions, sparsity, tolerance):
+def test_the_loop_inside_equals_the_solvers_own_bit_for_bit(
+    instructions, sparsity, tolerance, kind
+):
     subject = engine(instructions, threads=2)
     z0, y = batch(21)
-    options = ProximalOptions(30, 0.05, sparsity, tolerance)
+    options = ProximalOptions(30, 0.3, sparsity, tolerance, **kind)
     inside, outside = (proximal(e, y, z0, options) for e in (subject, WithoutLoop(subject)))
-    np.testing.assert_array_equal(inside.latent, outside.latent)
-    np.testing.assert_array_equal(inside.history, outside.history)
-    np.testing.assert_array_equal(inside.loss, outside.loss)
+    for name in ("latent", "history", "loss", "steps", "evaluations"):
+        np.testing.assert_array_equal(getattr(inside, name), getattr(outside, name))
 
 
 def test_some_rows_stop_early_in_that_comparison():
@@ -97,10 +101,14 @@ def test_progress_is_told_as_a_share_of_the_steps_and_changes_nothing():
 
 def test_diverging_steps_end_in_nan_as_in_numpy():
     z0, y = batch(3)
-    options = ProximalOptions(200, 1e6)
-    with np.errstate(all="ignore"):
-        found, expected = (proximal(e, y, z0, options) for e in (engine(), WithoutLoop(engine())))
-    np.testing.assert_array_equal(np.isfinite(found.loss), np.isfinite(expected.loss))
+    for tolerance, momentum in itertools.product((0.0, 1e-3), (False, True)):
+        options = ProximalOptions(200, 1e6, tolerance=tolerance, momentum=momentum)
+        with np.errstate(all="ignore"):
+            found, expected = (
+                proximal(e, y, z0, options) for e in (engine(), WithoutLoop(engine()))
+            )
+        np.testing.assert_array_equal(np.isfinite(found.loss), np.isfinite(expected.loss))
+        np.testing.assert_array_equal(found.steps, expected.steps)
 
 
 def test_only_the_native_engine_has_a_loop_of_its_own():
@@ -131,12 +139,12 @@ def test_arrays_of_other_sizes_never_reach_c():
         lambda: subject.sense(np.zeros((1, 6), np.float32)),
         lambda: subject.loss(z, y[:, :2]),
         lambda: subject.value_and_grad(z, y[:3]),
-        lambda: subject.proximal(z, y[:3], 0.1, 5, None, 0.0),
+        lambda: subject.proximal(z, y[:3], Loop(5, 0.1)),
     ):
         with pytest.raises(UsageError):
             call()
     with pytest.raises(NativeError, match="out of its range"):
-        subject.proximal(z, y, 0.1, 0, None, 0.0)
+        subject.proximal(z, y, Loop(0, 0.1))
 
 
 def test_an_empty_batch_gives_empty_results():
@@ -163,6 +171,7 @@ import os, sys
 import numpy as np
 sys.path.insert(0, {tests!r})
 from builders.bundles import tiny_bundle
+from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 bundle = tiny_bundle()
 subject = NativeFloatEngine(bundle.generator, bundle.sensing, threads=3)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.solvers import ProximalOptions, hard_threshold, initial_latents, proximal
+from bitprior_runtime.solvers.momentum import extrapolate
 from builders.problems import (
     ROSENBROCK_MINIMUM,
     ROSENBROCK_START,
@@ -206,7 +208,7 @@ def test_a_latent_of_zeros_stays_where_it_is_on_the_sphere():
     np.testing.assert_array_equal(proximal(engine, zeros, zeros, options).latent, zeros)
 
 
-def test_the_engines_own_loop_is_left_out_with_a_projection():
+def test_the_engines_own_loop_is_left_out_where_it_does_not_do_what_is_asked():
     class Looping:
         name, kernel = "float", "looping"
 
@@ -216,20 +218,38 @@ def test_the_engines_own_loop_is_left_out_with_a_projection():
         def __getattr__(self, name):
             return getattr(self.inner, name)
 
-        def loops(self, sparsity):
-            return True
+        def loops(self, loop):
+            return not loop.unit_sphere
 
-        def proximal(self, *arguments):
-            raise AssertionError("this loop knows no projection")
+        def proximal(self, z0, y, loop):
+            assert loop == Loop(3, 0.1, momentum=True)
+            return z0, np.zeros((4, len(y)), np.float32), np.full(len(y), 3)
 
     z0, y = np.array([[0.6, 0.8]], np.float32), np.ones((1, 2), np.float32)
-    found = proximal(Looping(), y, z0, ProximalOptions(3, 0.1, projection="unit-sphere")).latent
-    np.testing.assert_allclose(np.linalg.norm(found), 1, rtol=1e-6)
+
+    def run(**options):
+        return proximal(Looping(), y, z0, ProximalOptions(3, 0.1, **options)).latent
+
+    np.testing.assert_array_equal(run(momentum=True), z0)
+    for options in ({"line_search": True}, {"max_seconds": 9.0}, {"projection": "unit-sphere"}):
+        assert not np.array_equal(run(**options), z0)
+
+
+def test_the_inner_product_that_restarts_is_summed_in_float64_from_the_first_entry_on():
+    # In float32 the sum would be 0, pairwise or in order; only its sign counts.
+    v = np.array([[1e8, 1, -1e8]], np.float32)
+    after, z = np.zeros_like(v), np.array([[-1, -1, -1]], np.float32)
+    theta = np.full(1, 5, np.float32)
+    ahead, grown = extrapolate(v, z, after, theta, np.zeros(1, bool))
+    np.testing.assert_array_equal(ahead, after)  # begun anew: no momentum
+    assert grown[0] == np.float32((1 + np.sqrt(np.float32(5))) / 2)
+    assert extrapolate(-v, z, after, theta, np.zeros(1, bool))[1] > grown
+    assert extrapolate(-v, z, after, theta, np.ones(1, bool))[1] == grown
 
 
 @pytest.mark.parametrize("option", ["line_search", "momentum"])
 def test_a_projection_needs_a_fixed_step(option):
-    with pytest.raises(UsageError, match="fixed step"):
+    with pytest.raises(UsageError, match="plain steps of a fixed size"):
         ProximalOptions(projection="unit-sphere", **{option: True})
 
 
