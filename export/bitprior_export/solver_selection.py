@@ -74,7 +74,7 @@ def select_solver(
         }
         for rival, each in zip(rivals, found, strict=True)
     ]
-    selection = {
+    selection: dict[str, Any] = {
         "images": len(problem.images),
         "noise": list(NOISE),
         "within_db": WITHIN,

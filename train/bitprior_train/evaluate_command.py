@@ -16,7 +16,7 @@ def evaluate(
     restarts: Annotated[int, typer.Option(help="Starts per image; lowest loss wins.", min=1)] = 1,
     solver: Annotated[
         str | None,
-        typer.Option(help="proximal: as the paper has it; adam, ...; default: the bundle's."),
+        typer.Option(help="proximal (the paper's), fista, adam, ...; default: the bundle's."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Solver steps.", min=1)] = None,
     sparsity: Annotated[int | None, typer.Option(help="Latent entries kept (P_s).", min=1)] = None,

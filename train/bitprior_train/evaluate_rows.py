@@ -12,6 +12,7 @@ import numpy as np
 
 from bitprior_runtime.images.png import to_bytes
 from bitprior_runtime.model import Model
+from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.solvers.choice import choose
 from bitprior_train.evaluate import Evaluation
 from bitprior_train.provenance import commit
@@ -88,12 +89,10 @@ def system_name(bits: int, training: dict[str, Any]) -> str:
 
 def solver_of(model: Model, found: Evaluation) -> dict[str, Any]:
     """Return the solver that ran and every one of its options."""
-    defaults = model.bundle.manifest.solver
     name = found.recovery.solver
+    learned = bundle_options(model.bundle.manifest.solver, name)
     wishes = {wish: found.settings.get(wish) for wish in _SOLVER_WISHES}
-    if wishes["steps"] is None and name == defaults.name:
-        wishes["steps"] = defaults.steps
-    options = asdict(choose(name, vars(defaults), wishes).options)
+    options = asdict(choose(name, learned, wishes).options)
     return {"name": name, **options}
 
 

@@ -149,7 +149,7 @@ class NativeFloatEngine:
                 self._handle,
                 ctypes.byref(options),
                 ctypes.c_int64(len(z)),
-                *map(_pointer, (measured, z, history, taken)),
+                *(_pointer(array) for array in (measured, z, history, taken)),
             )
         check(status, "the proximal loop")
         return z, history, taken

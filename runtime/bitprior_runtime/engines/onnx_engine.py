@@ -81,8 +81,8 @@ class OnnxEngine:
         """Return whether recover.onnx is here and has that loop; its numbers are inputs."""
         if self._recover is None or "steps" not in self._recover.outputs:  # as in format 1.1
             return False
-        free = {"steps": 0, "step_size": 0.0, "tolerance": 0.0}
-        return replace(loop, **free) == replace(self._loop, **free)
+        steps, beta, tolerance = loop.steps, loop.step_size, loop.tolerance
+        return loop == replace(self._loop, steps=steps, step_size=beta, tolerance=tolerance)
 
     def proximal(self, z0: Array, y: Array, loop: Loop) -> tuple[Array, Array, Array]:
         """Run recover.onnx; see ``ProximalEngine``."""
