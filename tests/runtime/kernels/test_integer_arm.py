@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 
-def _engine(rng, networks, rows, activation_bits):
+def _engine(rng, networks, rows, activation_bits, momentum):
     generator, sensing = networks
     ((*_, shape),) = (tuple(generator.inputs.values()),)
     z, other, known = (
@@ -34,7 +34,8 @@ def _engine(rng, networks, rows, activation_bits):
         generator, sensing, ranges(generator, sensing, known, activation_bits)
     )
     y = reference.sense(reference.generate(other))
-    return written.engine(reference, z, y, ProximalOptions(6, 0.05, 3, 0.01))
+    options = ProximalOptions(6, 0.05, 3, 0.01, momentum=momentum)
+    return written.engine(reference, z, y, options)
 
 
 def _cases():
@@ -57,7 +58,7 @@ def _cases():
                 perceptron(rng, "sensing", "x", "y", (17, 20, 5), 32),
             )
             for networks in (perceptrons, convolutional(rng, bits, grid)):
-                made.append(_engine(rng, networks, 3, activation_bits))
+                made.append(_engine(rng, networks, 3, activation_bits, bits % 2 == 0))
     return written.number(len(made)) + b"".join(made)
 
 
