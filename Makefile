@@ -31,7 +31,7 @@ sshd:
 # Faults of a deploy in full: 200 kills at random, one at every step and every change of the disk, 10 cut
 # connections. make test runs a few of each.
 test-deploy-faults: $(STAMP)
-	BITPRIOR_KILLS=200 $(BIN)/pytest tests/devices/faults --durations=10
+	BITPRIOR_KILLS=200 $(BIN)/pytest tests/devices/faults --durations=10 -rP
 
 # The wheel on emulated arm64 cores; the first time it fetches an arm64 Python.
 test-arm: $(STAMP)
