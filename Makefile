@@ -7,7 +7,7 @@ TRAINING := .venv-training
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test sshd test-deploy-faults test-arm test-sanitizers test-training native lint format bench clean
+.PHONY: setup demo test test-arm test-sanitizers test-training native lint format bench clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,7 @@ test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
 
+.PHONY: sshd test-deploy-faults
 # What the tests of deploys log in to. For machines that serve no one: a Debian system starts it.
 sshd:
 	PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || { apt-get update -qq && \
