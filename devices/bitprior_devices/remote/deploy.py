@@ -21,6 +21,7 @@ from bitprior_devices.remote.receive import SentFile, parse_file, receive_files
 from bitprior_devices.remote.refusal import RefusalError
 from bitprior_devices.remote.release import (
     MANIFEST,
+    SITE,
     Release,
     linked,
     read_release,
@@ -32,6 +33,8 @@ STEPS = (
     "check", "lock", "wheels", "files", "assemble", "verify", "replay", "previous", "current",
     "service", "tidy",
 )  # fmt: skip
+# Seconds after which a command's folder is taken for what a crash left.
+LONGEST_RUN = 24 * 3600
 Step = Callable[[str], None]
 
 
@@ -99,6 +102,8 @@ def _deploy(
     step("service")
     if request["service"]:
         service.install(layout, release)
+    else:
+        service.restart_installed()
     step("tidy")
     tidy(layout)
     before = linked(layout.previous)
@@ -121,6 +126,8 @@ def _receive_release(wire: Wire, layout: Layout, release: Release, step: Step) -
     came = receive_files(wire, incoming, list(release.files))
     step("assemble")
     write_file(incoming / MANIFEST, release.manifest)
+    if release.environment is not None:
+        point_link(incoming / SITE, release.site_link)
     move_folder(incoming, place)
     return came
 
@@ -159,6 +166,7 @@ def tidy(layout: Layout) -> None:
     _remove_others(layout.releases, names)
     _remove_others(layout.environments, environments)
     _remove_others(layout.incoming, set())
+    _remove_others(layout.work, _young(layout))
 
 
 def environment_of(folder: Path) -> str | None:
@@ -167,6 +175,14 @@ def environment_of(folder: Path) -> str | None:
         return read_release(folder).environment
     except RefusalError:
         return None
+
+
+def _young(layout: Layout) -> set[Any]:
+    """Return the folders of commands that may still be running: a crash leaves its own behind."""
+    now = layout.lock.stat().st_mtime  # written as this deploy began
+    return {
+        entry.name for entry in layout.work.iterdir() if now - entry.stat().st_mtime < LONGEST_RUN
+    }
 
 
 def _remove_others(folder: Path, kept: set[Any]) -> None:

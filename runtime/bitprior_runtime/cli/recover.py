@@ -101,7 +101,7 @@ def run(
         if measurements is None:
             raise UsageError("--on with a file of measurements", "--stream", "drop one of them")
         flags = changed_flags(context, "out", "latent")
-        job = BoardJob("recover", bundle, flags, on, root, ssh_config)
+        job = BoardJob("recover", model.path or bundle, flags, on, root, ssh_config)
         figures = _recover_on(job, measurements, latent, out)
         emit(figures, f"On {on}: {_line(figures)}", json)
         return

@@ -13,7 +13,7 @@ from bitprior_devices.deploying import deploy, pack
 from bitprior_devices.remote.deploy import STEPS
 from bitprior_devices.remote.layout import Layout
 from bitprior_devices.ssh import connection, parse_destination
-from builders.board_end import LocalBoard
+from builders.board_end import LocalBoard, write_large
 from builders.victims import (
     FULL,
     KILLS,
@@ -26,9 +26,9 @@ from builders.victims import (
 
 
 @pytest.fixture
-def parcels(two_bundles, bundle_path):
+def parcels(tmp_path):
     """Three parcels that take turns: two stay on the board, so that each is sent anew."""
-    return [pack(bundle, []) for bundle in (*two_bundles, bundle_path)]
+    return [pack(write_large(tmp_path / f"m{seed}.bitprior", seed), []) for seed in range(3)]
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def survive(kills, layout, destination, parcels):
         assert_whole(layout, [parcel])
         assert {done.release} < {entry.name for entry in layout.releases.iterdir()}
         assert not list(layout.incoming.iterdir())
+    print(f"{ended} of {turn} kills ended a deploy")  # shown with pytest -rP
     return ended
 
 
@@ -142,4 +143,5 @@ def test_a_deploy_that_dies_before_each_change_it_makes_on_the_disk(
         deploy_again(parcel, local, layout.root)
         assert_whole(layout, [parcel])
     # bundle, manifest, release, previous (link, name), current (link, name), what is dropped
+    print(f"died before each of {n - 1} changes")
     assert n > (20 if FULL else 8)

@@ -10,6 +10,7 @@ from bitprior_devices.errors import DeviceRefusedError
 from bitprior_devices.probing import ask
 from bitprior_devices.probing.ask import ask_all
 from bitprior_devices.remote import deploy as there
+from bitprior_devices.remote import replay
 from bitprior_devices.remote.layout import make_folders
 from bitprior_devices.remote.lock import locked
 from bitprior_devices.remote.release import linked, read_release, verify_release
@@ -175,10 +176,15 @@ def test_what_was_never_finished_is_removed_by_the_next_deploy(layout, two_bundl
     (layout.incoming / "old").mkdir()
     (layout.incoming / "old/part").write_text("x")
     (layout.incoming / "stray").write_text("x")
+    for name, age in (("crashed", 2 * 24 * 3600), ("running", 3600)):
+        (layout.work / name).mkdir()
+        begun = layout.lock.stat().st_mtime - age
+        os.utime(layout.work / name, (begun, begun))
     (layout.releases / "0000.removed").mkdir()
     layout.current.with_name("current.new").symlink_to("nowhere")
     send(two_bundles[0], layout)
     assert not list(layout.incoming.iterdir())
+    assert [entry.name for entry in layout.work.iterdir()] == ["running"]
     assert len(list(layout.releases.iterdir())) == 1
     assert not layout.current.with_name("current.new").is_symlink()
 
@@ -192,3 +198,8 @@ def test_a_root_that_is_no_plain_absolute_path_is_refused(two_bundles, root):
 def test_a_root_that_is_a_file_is_refused(tmp_path, two_bundles):
     with pytest.raises(DeviceRefusedError, match="files that can be written"):
         deploy(pack(two_bundles[0], []), BOARD, [].append, root=str(two_bundles[1]))
+
+
+def test_a_replay_of_what_is_no_bundle_is_a_line_and_a_status(tmp_path, capsys):
+    assert replay.main(str(tmp_path / "none")) == 1
+    assert "No such file" in capsys.readouterr().err
