@@ -39,6 +39,14 @@ test-arm: $(STAMP)
 		devices/emulation/prepare.sh .arm
 	$(BIN)/pytest -m arm
 
+# A whole arm64 machine: deploy, recover, bench and roll back over ssh, as docs/boards.md says.
+# BOARD_TESTS="-k 512MB" boots the smaller one only.
+test-board: $(STAMP)
+	PYTHON="$(abspath $(BIN))/python" PATH="$(abspath $(BIN)):$$PATH" \
+		devices/emulation/prepare.sh .arm
+	PYTHON="$(abspath $(BIN))/python" devices/emulation/machine.sh .board
+	BITPRIOR_BOARD=.board $(BIN)/pytest -m board tests/end_to_end/test_machine.py $(BOARD_TESTS)
+
 # Address and undefined-behaviour sanitizers around the C code. Python itself leaks on purpose.
 test-sanitizers: $(STAMP)
 	$(BIN)/python hatch_build.py --sanitizers build/sanitizers
@@ -72,4 +80,4 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/compare.py
 
 clean:
-	rm -rf $(VENV) $(TRAINING) .arm demo dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TRAINING) .arm .board demo dist build .mypy_cache .ruff_cache .pytest_cache
