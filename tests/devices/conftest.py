@@ -29,8 +29,9 @@ def board(_daemon):
 
 
 @pytest.fixture
-def here(monkeypatch):
-    """Let the host's side talk to the board's program in this process."""
+def here(monkeypatch, tmp_path):
+    """Let the host's side talk to the board's program in this process, in a home of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for module in (sending, remote_work, ask):
         monkeypatch.setattr(module, "converse", converse_here)
     monkeypatch.setattr(there, "run_child", run_child_here)

@@ -21,6 +21,7 @@ from bitprior_devices.remote.receive import SentFile, parse_file, receive_files
 from bitprior_devices.remote.refusal import RefusalError
 from bitprior_devices.remote.release import (
     MANIFEST,
+    SITE,
     Release,
     linked,
     read_release,
@@ -99,6 +100,8 @@ def _deploy(
     step("service")
     if request["service"]:
         service.install(layout, release)
+    else:
+        service.restart_installed()
     step("tidy")
     tidy(layout)
     before = linked(layout.previous)
@@ -121,6 +124,8 @@ def _receive_release(wire: Wire, layout: Layout, release: Release, step: Step) -
     came = receive_files(wire, incoming, list(release.files))
     step("assemble")
     write_file(incoming / MANIFEST, release.manifest)
+    if release.environment is not None:
+        point_link(incoming / SITE, release.site_link)
     move_folder(incoming, place)
     return came
 

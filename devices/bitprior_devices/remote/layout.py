@@ -4,7 +4,8 @@
 
     <root>/lock                    held (flock) by the deploy that is running; says who it is
     <root>/incoming/<digest>/      what has come so far; never looked at by anything that runs
-    <root>/releases/<digest>/      a whole release: release.json, model.bitprior, its ONNX files
+    <root>/releases/<digest>/      a whole release: release.json, model.bitprior, its ONNX files,
+                                   and a link ``site`` to its environment if it brought one
     <root>/environments/<digest>/  unpacked wheels, shared by the releases that name them
     <root>/current                 -> releases/<digest>
     <root>/previous                -> releases/<digest>

@@ -16,6 +16,8 @@ from bitprior_devices.remote.wire import sha256_of
 
 BUNDLE = "model.bitprior"
 MANIFEST = "release.json"
+# Link to the packages a release brought: a service that goes through ``current`` finds its own.
+SITE = "site"
 FORMAT = 1
 
 
@@ -54,6 +56,11 @@ class Release:
     def bundle_sha256(self) -> str:
         """Hash of its bundle."""
         return next(file.sha256 for file in self.files if file.path == BUNDLE)
+
+    @property
+    def site_link(self) -> str:
+        """Where its link ``site`` leads, seen from its folder."""
+        return f"../../environments/{self.environment}"
 
     def site(self, layout: Layout) -> Path | None:
         """Folder of its packages, if it brought them."""
@@ -100,6 +107,9 @@ def verify_release(layout: Layout, folder: Path) -> Release:
     site = release.site(layout)
     if site is not None and not site.is_dir():
         raise _damaged(folder, f"no environment {release.environment}")
+    link = folder / SITE
+    if site is not None and not (link.is_symlink() and os.readlink(link) == release.site_link):
+        raise _damaged(folder, "no link to its environment")
     return release
 
 

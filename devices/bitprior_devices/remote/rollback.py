@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bitprior_devices.remote import service
 from bitprior_devices.remote.deploy import announce, replay
 from bitprior_devices.remote.durable import point_link
 from bitprior_devices.remote.layout import layout_of
@@ -38,6 +39,7 @@ def rollback(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
         announce(wire, "previous")
         if current is not None:
             point_link(layout.previous, f"releases/{current.name}")
+        service.restart_installed()
     return {
         "release": previous.name,
         "previous": None if current is None else current.name,

@@ -13,7 +13,7 @@ from bitprior_devices.remote.child import run_child
 from bitprior_devices.remote.durable import write_file
 from bitprior_devices.remote.layout import Layout
 from bitprior_devices.remote.refusal import RefusalError
-from bitprior_devices.remote.release import Release
+from bitprior_devices.remote.release import SITE, Release
 
 NAME = "bitprior.service"
 # What needs no quoting in a unit file.
@@ -59,8 +59,8 @@ def unit(layout: Layout, release: Release) -> str:
     """
     if not _PLAIN.fullmatch(release.python):
         raise RefusalError("a --python of letters, digits and /._+@-", release.python, "change it")
-    site = release.site(layout)
-    environment = "" if site is None else f"Environment=PYTHONPATH={site}\n"
+    packages = f"Environment=PYTHONPATH={layout.current / SITE}\n"
+    environment = "" if release.environment is None else packages
     return _UNIT.format(environment=environment, python=release.python, root=layout.root)
 
 
@@ -70,17 +70,35 @@ def install(layout: Layout, release: Release) -> None:
     Raises:
         RefusalError: systemd refuses; the release is current all the same.
     """
-    folder = Path.home() / ".config/systemd/user"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / NAME, unit(layout, release).encode("ascii"))
+    path = _place()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, unit(layout, release).encode("ascii"))
     for arguments in (("daemon-reload",), ("enable", NAME), ("restart", NAME)):
-        failed = _systemctl(*arguments)
-        if failed is not None:
-            raise RefusalError(
-                f"systemctl --user {' '.join(arguments)} to work",
-                failed,
-                "the bundle is in use; look at: journalctl --user -u bitprior",
-            )
+        _insist(*arguments)
+
+
+def restart_installed() -> None:
+    """Restart the service, if there is one: it goes on with the release that is current now.
+
+    Raises:
+        RefusalError: systemd refuses; the release is current all the same.
+    """
+    if _place().is_file():
+        _insist("restart", NAME)
+
+
+def _place() -> Path:
+    return Path.home() / ".config/systemd/user" / NAME
+
+
+def _insist(*arguments: str) -> None:
+    failed = _systemctl(*arguments)
+    if failed is not None:
+        raise RefusalError(
+            f"systemctl --user {' '.join(arguments)} to work",
+            failed,
+            "the bundle is in use; look at: journalctl --user -u bitprior",
+        )
 
 
 def _systemctl(*arguments: str) -> str | None:

@@ -9,6 +9,7 @@ from bitprior_devices.commands import deploy as verb
 from bitprior_devices.deploying import deploy, pack, parcel, wheels
 from bitprior_devices.deploying.wheels import Platform, gather_wheels, own_wheel, platform_of
 from bitprior_devices.errors import DeviceRefusedError
+from bitprior_devices.remote.environment import environment_digest
 from bitprior_devices.remote.layout import Layout
 from bitprior_devices.remote.release import linked, read_release
 from bitprior_devices.ssh import Destination
@@ -16,7 +17,7 @@ from bitprior_runtime.cli.main import run
 from bitprior_runtime.errors import BitpriorError
 from bitprior_runtime.version import __version__
 from builders import loopback
-from builders.wheels import make_wheels
+from builders.wheels import OURS, folder_of, make_wheels, zip_packages
 
 PI = {"machine": "aarch64", "bits": 64, "libc": "glibc 2.19", "python": {"version": "3.11.2"}}
 ARM = Platform("aarch64", (3, 11), 19)
@@ -143,6 +144,24 @@ def test_a_board_with_nothing_but_python_gets_its_packages_too(
         assert run(["deploy", str(two_bundles[1]), "board", *board.flags, "--offline"]) == 0
         assert [entry.name for entry in layout.environments.iterdir()] == [release.environment]
         assert run(["rollback", "board", *board.flags]) == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_wheels_are_unpacked_once_and_again_if_that_was_cut(layout, two_bundles, tmp_path):
+    wheel = zip_packages(tmp_path / "x-1-any.whl", map(folder_of, OURS))
+    parcels = [pack(bundle, [wheel]) for bundle in two_bundles]
+    digest = environment_digest(list(parcels[0].wheels))
+    half = layout.incoming / digest / "site/half"
+    half.mkdir(parents=True)
+    sent = [
+        deploy(parcel, Destination("here"), lambda step: None, root=str(layout.root)).sent
+        for parcel in parcels
+    ]
+    assert sent[0] == sum(file.size for file in (*parcels[0].files, *parcels[0].wheels))
+    assert sent[1] == sum(file.size for file in parcels[1].files)
+    assert [entry.name for entry in layout.environments.iterdir()] == [digest]
+    assert {entry.name for entry in (layout.environments / digest).iterdir()} >= {*OURS}
+    assert not (layout.environments / digest / "half").exists()
 
 
 @pytest.mark.usefixtures("here")

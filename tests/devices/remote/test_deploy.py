@@ -10,6 +10,7 @@ from bitprior_devices.errors import DeviceRefusedError
 from bitprior_devices.probing import ask
 from bitprior_devices.probing.ask import ask_all
 from bitprior_devices.remote import deploy as there
+from bitprior_devices.remote import replay
 from bitprior_devices.remote.layout import make_folders
 from bitprior_devices.remote.lock import locked
 from bitprior_devices.remote.release import linked, read_release, verify_release
@@ -192,3 +193,8 @@ def test_a_root_that_is_no_plain_absolute_path_is_refused(two_bundles, root):
 def test_a_root_that_is_a_file_is_refused(tmp_path, two_bundles):
     with pytest.raises(DeviceRefusedError, match="files that can be written"):
         deploy(pack(two_bundles[0], []), BOARD, [].append, root=str(two_bundles[1]))
+
+
+def test_a_replay_of_what_is_no_bundle_is_a_line_and_a_status(tmp_path, capsys):
+    assert replay.main(str(tmp_path / "none")) == 1
+    assert "No such file" in capsys.readouterr().err

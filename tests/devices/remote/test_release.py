@@ -58,6 +58,11 @@ def test_a_release_without_its_environment_is_not_whole(layout, bundle_path):
     (folder / "model.bitprior").write_bytes(bundle_path.read_bytes())
     with pytest.raises(RefusalError, match="no environment"):
         verify_release(layout, folder)
+    (layout.environments / ("e" * 64)).mkdir(parents=True)
+    with pytest.raises(RefusalError, match="no link to its environment"):
+        verify_release(layout, folder)
+    (folder / "site").symlink_to(release.site_link)
+    assert verify_release(layout, folder) == release
 
 
 def test_a_link_to_nothing_leads_nowhere(layout):

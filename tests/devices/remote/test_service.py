@@ -2,7 +2,7 @@
 
 import pytest
 
-from bitprior_devices.deploying import deploy, pack
+from bitprior_devices.deploying import deploy, pack, rollback
 from bitprior_devices.errors import DeviceRefusedError
 from bitprior_devices.remote import service
 from bitprior_devices.remote.layout import Layout
@@ -51,6 +51,18 @@ def test_a_deploy_with_a_service_writes_the_unit_and_starts_it(
 
 
 @pytest.mark.usefixtures("here")
+def test_a_service_that_is_there_goes_on_with_what_is_deployed_or_rolled_back(
+    systemctl, layout, two_bundles
+):
+    send(two_bundles[0], layout)
+    (systemctl / "log").unlink()
+    board = Destination("here")
+    deploy(pack(two_bundles[1], []), board, lambda _: None, root=str(layout.root))
+    rollback(board, lambda _: None, str(layout.root))
+    assert (systemctl / "log").read_text() == "--user restart bitprior.service\n" * 2
+
+
+@pytest.mark.usefixtures("here")
 def test_without_a_systemd_of_the_user_nothing_is_begun(systemctl, layout, bundle_path):
     (systemctl / "refused").write_text("show-environment\n")
     with pytest.raises(DeviceRefusedError, match="no show-environment") as caught:
@@ -77,4 +89,4 @@ def test_a_root_or_python_that_a_unit_file_would_misread_is_refused(name, tmp_pa
 
 def test_the_packages_that_were_sent_are_the_services(tmp_path):
     unit = service.unit(Layout(tmp_path), Release((), "e" * 64, "/usr/bin/python3"))
-    assert f"Environment=PYTHONPATH={tmp_path}/environments/{'e' * 64}\n" in unit
+    assert f"Environment=PYTHONPATH={tmp_path}/current/site\n" in unit

@@ -1,6 +1,7 @@
 """How a conversation with a board ends, and what is sent to begin it."""
 
 import ast
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 from bitprior_devices.errors import DeviceRefusedError, DeviceUnreachableError
+from bitprior_devices.remote.main import answer, main
 from bitprior_devices.remote.start import SentModules
 from bitprior_devices.remote.wire import ConnectionLostError, Wire
 from bitprior_devices.ssh import converse, host_keys, parse_destination
@@ -104,6 +106,32 @@ def test_a_refusal_that_came_before_the_connection_closed_is_what_counts():
 def test_an_unknown_verb_is_an_error_of_ours(tmp_path):
     with pytest.raises(DeviceRefusedError, match="KeyError: 'dance'"):
         ask(LocalBoard(tmp_path), "dance")
+
+
+def test_what_goes_wrong_in_the_boards_own_program_is_said_with_its_place():
+    said = io.BytesIO()
+    assert answer({"verb": "dance", "arguments": {}}, Wire(io.BytesIO(), said)) == 1
+    last = json.loads(said.getvalue().splitlines()[-1][1:])
+    assert "KeyError: 'dance'" in last["error"]["found"]
+
+
+def test_a_failing_file_system_is_a_refusal(tmp_path, monkeypatch):
+    monkeypatch.setattr("bitprior_devices.remote.probe.read_facts", lambda _: tmp_path.read_text())
+    said = io.BytesIO()
+    assert answer({"verb": "probe", "arguments": NOTHING}, Wire(io.BytesIO(), said)) == 1
+    assert b"Is a directory" in said.getvalue()
+
+
+@pytest.mark.parametrize("line", [b"", b"\x1e{}"])
+def test_a_program_whose_client_is_gone_just_ends(line, monkeypatch):
+    stdin, stdout = io.BytesIO(line), io.BytesIO()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(stdin))
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(stdout))
+    gone = Wire(stdin, stdout)
+    monkeypatch.setattr(
+        "bitprior_devices.remote.probe.read_facts", lambda layout: gone.receive() and {}
+    )
+    assert main({"verb": "probe", "arguments": NOTHING}) == 1
 
 
 def test_a_file_that_shrinks_while_it_is_sent_ends_the_conversation(tmp_path):
