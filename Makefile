@@ -25,7 +25,6 @@ test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
 
-.PHONY: sshd test-deploy-faults
 # What the tests of deploys log in to. For machines that serve no one: a Debian system starts it.
 sshd:
 	PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || { apt-get update -qq && \
@@ -41,6 +40,14 @@ test-arm: $(STAMP)
 	PYTHON="$(abspath $(BIN))/python" PATH="$(abspath $(BIN)):$$PATH" \
 		devices/emulation/prepare.sh .arm
 	$(BIN)/pytest -m arm
+
+# A whole arm64 machine: deploy, recover, bench and roll back over ssh, as docs/boards.md says.
+# BOARD_TESTS="-k 512MB" boots the smaller one only.
+test-board: $(STAMP)
+	PYTHON="$(abspath $(BIN))/python" PATH="$(abspath $(BIN)):$$PATH" \
+		devices/emulation/prepare.sh .arm
+	PYTHON="$(abspath $(BIN))/python" devices/emulation/machine.sh .board
+	BITPRIOR_BOARD=.board $(BIN)/pytest -m board tests/end_to_end/test_machine.py $(BOARD_TESTS)
 
 # Address and undefined-behaviour sanitizers around the C code. Python itself leaks on purpose.
 test-sanitizers: SELECTED := not exhaustive and not arm
@@ -105,4 +112,4 @@ $(DEEPINV)/.installed: pyproject.toml constraints-deepinv.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(TRAINING) $(DEEPINV) .arm demo dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TRAINING) $(DEEPINV) .venv-ray .arm .board demo dist build .mypy_cache .ruff_cache .pytest_cache

@@ -33,14 +33,14 @@ make_sysroot() {
 
 # pip does not expand a platform tag downwards: every older one is listed.
 install_packages() {
-    if [ -d "$folder/site/numpy" ]; then
+    if [ -d "$folder/$1" ]; then
         return
     fi
-    "$python" -m pip install --quiet --target "$folder/site" --only-binary=:all: \
+    "$python" -m pip install --quiet --target "$folder/$1" --only-binary=:all: \
         --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 \
         --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 \
         --implementation cp --python-version 3.11 --abi cp311 --abi abi3 --abi none \
-        --constraint "$root/constraints.txt" numpy safetensors typer rich
+        --constraint "$root/constraints.txt" "${@:2}"
 }
 
 build_wheel() {
@@ -57,5 +57,6 @@ for wheel in sys.argv[2:]:
 
 install_tools
 make_sysroot
-install_packages
+install_packages site numpy safetensors typer rich
+install_packages pytest pytest hypothesis
 build_wheel

@@ -1,11 +1,8 @@
 """Ops that move, join, resize, pool or normalise parts of an image, beside the same in torch."""
 
-import torch
-
 from bitprior_runtime.program import Node
-from builders.cases import Case, weights
+from builders.cases import Case, F, torch, weights
 
-F = torch.nn.functional
 TANH = (Node("Tanh", ("in",), "t"),)
 LAST = 2**63 - 1
 SCALE, SHIFT = weights(3), weights(3)

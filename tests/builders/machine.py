@@ -1,4 +1,4 @@
-"""A whole emulated arm64 machine, reached over real ssh: made by ``devices/emulation/machine.sh``."""
+"""A whole emulated arm64 machine, made by ``devices/emulation/machine.sh``, over real ssh."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 EMULATOR = "qemu-system-aarch64"
 # The name the documents use for the board: an alias in the ssh configuration of a test.
 HOST = "raspberrypi"
-BOOT_SECONDS = 180
+BOOT_SECONDS, OFF_SECONDS = 180, 60
 DRIVES = (
     *("-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"),
     *("-device", "virtio-net-device,netdev=net"),
@@ -41,28 +41,31 @@ class Machine:
     """A machine that runs.
 
     Attributes:
+        process: The emulator.
+        console: What the machine printed, a file.
         config: ssh configuration in which ``raspberrypi`` is the machine.
-        known_hosts: The file it names; empty at first.
+        known_hosts: The file it names; there is none at first.
         boot_seconds: From power on to the first answer of its sshd.
     """
 
+    process: subprocess.Popen
+    console: Path
     config: Path
     known_hosts: Path
     boot_seconds: float
 
-    def trust(self):
-        """Write down its host key, as somebody who has seen it on the board would."""
-        key = (folder() / "host_key.pub").read_text("ascii")
-        self.known_hosts.write_text(f"{HOST} {key}", "ascii")
-
-    def ssh(self, *words, user="pi", text=None):
-        """Run a command on it over ssh, its host key known; return what it printed."""
-        command = ["ssh", "-F", self.config, "-o", "StrictHostKeyChecking=yes", f"{user}@{HOST}"]
-        done = subprocess.run(
-            [*map(str, command), *words], input=text, capture_output=True, text=True, check=False
-        )
+    def ssh(self, command, user="pi", data=b""):
+        """Run a command on it, its host key known; return what it printed."""
+        options = ["-F", self.config, "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"]
+        words = ["ssh", *options, f"{user}@{HOST}", command]
+        done = subprocess.run(words, input=data, capture_output=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout.decode("utf-8")
+
+    def switch_off(self):
+        """Shut it down from inside, file systems first; return how the emulator ended."""
+        self.ssh("/sbin/poweroff", user="root")
+        return self.process.wait(OFF_SECONDS)
 
 
 @contextmanager
@@ -78,29 +81,23 @@ def booted(scratch, megabytes, core):
     drives = [word.format(port=port, folder=folder()) for word in DRIVES]
     console = scratch / "console.txt"
     started = time.perf_counter()
+    command = ["setpriv", "--pdeathsig", "TERM"]  # if the tests are killed, so is the machine
+    command += [EMULATOR, "-M", "virt", "-cpu", core, "-accel", "tcg,thread=multi", "-smp", "2"]
+    command += ["-m", str(megabytes), "-nographic", "-no-reboot"]
+    command += ["-kernel", folder() / "kernel", "-initrd", folder() / "initrd"]
+    command += ["-append", "console=ttyAMA0 quiet panic=-1", *drives]
     with console.open("wb") as out:
-        # setpriv: if the tests are killed, so is the machine.
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", EMULATOR, "-M", "virt", "-cpu", core]
-            + ["-accel", "tcg,thread=multi", "-smp", "2", "-m", str(megabytes), "-nographic"]
-            + ["-kernel", folder() / "kernel", "-initrd", folder() / "initrd", "-no-reboot"]
-            + ["-append", "console=ttyAMA0 quiet panic=-1", *drives],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
         )
     try:
         _wait_for_sshd(process, port, console)
-        yield _configured(scratch, port, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        yield Machine(process, console, *_configured(scratch, port), seconds)
     finally:
         if process.poll() is None:
             process.terminate()
         process.wait(30)
-
-
-def switch_off(machine):
-    """Shut it down from inside, file systems first."""
-    machine.ssh("/sbin/poweroff", user="root")
 
 
 def _free_port():
@@ -122,14 +119,16 @@ def _wait_for_sshd(process, port, console):
     raise AssertionError(f"no sshd in {BOOT_SECONDS} s:\n{console.read_text('utf-8', 'replace')}")
 
 
-def _configured(scratch, port, seconds):
-    key = scratch / "client_key"
+def _configured(scratch, port):
+    """Write an ssh configuration; return it and the known_hosts file it names."""
+    key, config, known_hosts = (
+        scratch / name for name in ("client_key", "ssh_config", "known_hosts")
+    )
     shutil.copyfile(folder() / "client_key", key)
     key.chmod(0o600)
-    machine = Machine(scratch / "ssh_config", scratch / "known_hosts", seconds)
-    machine.config.write_text(
+    config.write_text(
         f"Host {HOST}\n  HostName 127.0.0.1\n  Port {port}\n  HostKeyAlias {HOST}\n"
         f"  IdentityFile {key}\n  IdentitiesOnly yes\n"
-        f"  UserKnownHostsFile {machine.known_hosts}\n  GlobalKnownHostsFile none\n"
+        f"  UserKnownHostsFile {known_hosts}\n  GlobalKnownHostsFile none\n"
     )
-    return machine
+    return config, known_hosts

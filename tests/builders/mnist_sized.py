@@ -1,4 +1,4 @@
-"""A bundle of the size of the MNIST priors, with random weights: what it costs a board is the same."""
+"""A bundle of the size of the MNIST priors with random weights: it costs a board the same."""
 
 from dataclasses import replace
 

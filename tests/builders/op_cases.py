@@ -1,13 +1,10 @@
 """Every op of a program beside the same in torch."""
 
 import numpy as np
-import torch
 
 from bitprior_runtime.program import Node
-from builders.cases import Case, weights
+from builders.cases import Case, F, torch, weights
 from builders.image_op_cases import IMAGE_CASES
-
-F = torch.nn.functional
 
 B, W, BIAS = weights(5, 3), weights(3, 5), weights(3)
 KERNEL, SQUARE, TAPS, GROUPED = (
@@ -53,23 +50,23 @@ CASES = [
          lambda x: F.prelu(x, torch.tensor(CHANNEL)[:, 0, 0])),
     Case("PRelu", (5,), {}, {"slope": np.array([0.3], np.float32)}, lambda x: F.leaky_relu(x, 0.3)),
     Case("Neg", (5,), {}, {}, lambda x: -x),
-    Case("Exp", (5,), {}, {}, torch.exp, domain="small"),
-    Case("Log", (5,), {}, {}, torch.log, domain="positive"),
-    Case("Sqrt", (5,), {}, {}, torch.sqrt, domain="positive"),
+    Case("Exp", (5,), {}, {}, lambda x: torch.exp(x), domain="small"),
+    Case("Log", (5,), {}, {}, lambda x: torch.log(x), domain="positive"),
+    Case("Sqrt", (5,), {}, {}, lambda x: torch.sqrt(x), domain="positive"),
     Case("Clip", (5,), {"min": -0.5, "max": 0.75}, {}, lambda x: x.clamp(-0.5, 0.75)),
     Case("Clip", (5,), {"min": 0.0}, {}, lambda x: x.clamp(min=0.0)),
     Case("Clip", (5,), {}, {}, lambda x: x * 1),
-    Case("Softplus", (5,), {}, {}, F.softplus),
-    Case("Selu", (5,), {}, {}, F.selu),
-    Case("HardSigmoid", (5,), {"alpha": 1 / 6}, {}, F.hardsigmoid),
-    Case("HardSwish", (5,), {}, {}, F.hardswish),
-    Case("Relu", (5,), {}, {}, F.relu),
+    Case("Softplus", (5,), {}, {}, lambda x: F.softplus(x)),
+    Case("Selu", (5,), {}, {}, lambda x: F.selu(x)),
+    Case("HardSigmoid", (5,), {"alpha": 1 / 6}, {}, lambda x: F.hardsigmoid(x)),
+    Case("HardSwish", (5,), {}, {}, lambda x: F.hardswish(x)),
+    Case("Relu", (5,), {}, {}, lambda x: F.relu(x)),
     Case("LeakyRelu", (5,), {"alpha": 0.2}, {}, lambda x: F.leaky_relu(x, 0.2)),
     Case("LeakyRelu", (5,), {}, {}, lambda x: F.leaky_relu(x, 0.01)),
     Case("Elu", (5,), {"alpha": 1.5}, {}, lambda x: F.elu(x, 1.5)),
-    Case("Tanh", (5,), {}, {}, torch.tanh),
-    Case("Sigmoid", (5,), {}, {}, torch.sigmoid),
-    Case("Abs", (5,), {}, {}, torch.abs),
+    Case("Tanh", (5,), {}, {}, lambda x: torch.tanh(x)),
+    Case("Sigmoid", (5,), {}, {}, lambda x: torch.sigmoid(x)),
+    Case("Abs", (5,), {}, {}, lambda x: torch.abs(x)),
     Case("Identity", (5,), {}, {}, lambda x: x * 1),
     Case("Conv", (4, 7, 6), {"pads": (1, 1, 1, 1), "strides": (2, 2)}, {"W": KERNEL, "B": TAPS},
      lambda x: F.conv2d(x, torch.tensor(KERNEL), torch.tensor(TAPS), 2, 1)),
