@@ -99,7 +99,7 @@ def resolve(base: Table, overrides: Iterable[Mapping[str, Any]]) -> TrainConfig:
     return validate(base)
 
 
-def to_toml(config: TrainConfig) -> str:
+def to_toml(config: BaseModel) -> str:
     """Return the whole configuration, defaults included, as TOML."""
     return tomli_w.dumps(config.model_dump(mode="json"))
 

@@ -106,7 +106,8 @@ class Balanced(Method):
         return {"generator": loss.item(), "critic": real.item(), "convergence": convergence}
 
     def _error(self, images: Tensor) -> Tensor:
-        return (images - self.judge(images)).abs().mean()
+        error: Tensor = (images - self.judge(images)).abs().mean()
+        return error
 
     def state(self) -> dict[str, Tensor]:
         """See :meth:`Method.state`."""
@@ -134,7 +135,7 @@ class Variational(Method):
         loss = squared + distance
         for adam in self.adams.values():
             adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for adam in self.adams.values():
             adam.step()
         return {"generator": squared.item(), "divergence": distance.item()}

@@ -113,9 +113,9 @@ def start_prior(
     }
     if init_from:
         generator = _below("generator.", load_checkpoint(init_from)[0])
-        low_bit = isinstance(method, Following)
-        method.generator.load_state_dict(generator, strict=not low_bit)
-        if low_bit:
+        follows = isinstance(method, Following)
+        method.generator.load_state_dict(generator, strict=not follows)
+        if follows:
             method.judge.load_state_dict(generator)
             _settle(method, config)
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def start_prior(
     write_atomically(folder / "config.toml", to_toml(config).encode())
 
 
-def _settle(method: Following, config: PriorConfig) -> None:
+def _settle(method: Method, config: PriorConfig) -> None:
     """Let learned scales take their start from the weights, which they do at the first use."""
     with torch.no_grad():
         method.generator.eval()(torch.zeros(2, config.model.latent))
