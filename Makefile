@@ -23,7 +23,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
 
 # What the tests of deploys log in to. For machines that serve no one: a Debian system starts it.
 sshd:
@@ -112,4 +112,4 @@ $(DEEPINV)/.installed: pyproject.toml constraints-deepinv.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(TRAINING) $(DEEPINV) .venv-ray .arm .board demo dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TRAINING) $(DEEPINV) .arm .board demo dist build .mypy_cache .ruff_cache .pytest_cache
