@@ -16,8 +16,8 @@ from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.model import Model, load
-from bitprior_runtime.proximal_defaults import proximal_options
-from bitprior_runtime.solvers import initial_latents
+from bitprior_runtime.proximal_defaults import bundle_options
+from bitprior_runtime.solvers import ProximalOptions, initial_latents
 from bitprior_train.baselines import fit_principal_components
 from bitprior_train.data import Dataset, load_dataset, load_test_part
 from bitprior_train.evaluate import Evaluation, evaluate, recovery_times
@@ -217,8 +217,8 @@ def _parity(model: Model, question: Question, data: Dataset) -> dict[str, Any]:
 
     assert question.reference is not None
     images = data.images(data.test[: question.images])
-    solver = model.bundle.manifest.solver
-    options = proximal_options(solver, question.steps or solver.steps)
+    learned = bundle_options(model.bundle.manifest.solver, "proximal")
+    options = ProximalOptions(**learned | ({"steps": question.steps} if question.steps else {}))
     z0 = initial_latents(len(images), model.bundle.manifest.latent, question.seed)[0]
     return asdict(compare_with_torch(model, question.reference, images, z0, options))
 
