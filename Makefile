@@ -7,7 +7,7 @@ TRAINING := .venv-training
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
-.PHONY: setup demo test sshd test-deploy-faults test-arm test-sanitizers test-training native lint format bench clean
+.PHONY: setup demo test test-arm test-sanitizers test-training native lint format bench clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,7 @@ test: $(STAMP)
 	$(BIN)/pytest tests/test_tiny.py
 	$(BIN)/pytest --cov --cov-report=term
 
+.PHONY: sshd test-deploy-faults
 # What the tests of deploys log in to. For machines that serve no one: a Debian system starts it.
 sshd:
 	PATH="$$PATH:/usr/sbin" command -v sshd >/dev/null || { apt-get update -qq && \
@@ -31,7 +32,7 @@ sshd:
 # Faults of a deploy in full: 200 kills at random, one at every step and every change of the disk, 10 cut
 # connections. make test runs a few of each.
 test-deploy-faults: $(STAMP)
-	BITPRIOR_KILLS=200 $(BIN)/pytest tests/devices/faults --durations=10
+	BITPRIOR_KILLS=200 $(BIN)/pytest tests/devices/faults --durations=10 -rP
 
 # The wheel on emulated arm64 cores; the first time it fetches an arm64 Python.
 test-arm: $(STAMP)

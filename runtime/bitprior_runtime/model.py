@@ -55,6 +55,11 @@ class Model:
         self._engines: dict[tuple[str, str, int | None, int | None], Engine] = {}
 
     @property
+    def path(self) -> Path | None:
+        """The file it was read from."""
+        return self._context.path
+
+    @property
     def geometry(self) -> tuple[int, int, int]:
         """(C, H, W) of the images."""
         return self.bundle.manifest.geometry

@@ -1,12 +1,14 @@
 """The board's end of a conversation without ssh: in this process, or in one of its own."""
 
 import contextlib
+import hashlib
 import io
 import os
+import random
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bitprior_devices.remote import replay
@@ -76,4 +78,16 @@ class LocalBoard:
 def write_tiny(path, seed=0):
     """Write a tiny bundle and return its path."""
     write_bundle(path, tiny_bundle(seed=seed))
+    return path
+
+
+def write_large(path, seed, size=1_000_000):
+    """Write a tiny bundle and a companion of ``size`` bytes beside it; return the bundle's path."""
+    data = random.Random(seed).randbytes(size)
+    bundle = tiny_bundle(seed=seed)
+    companions = {"gradient.onnx": hashlib.sha256(data).hexdigest()}
+    write_bundle(path, replace(bundle, manifest=replace(bundle.manifest, companions=companions)))
+    folder = path.with_name(f"{path.stem}-onnx")
+    folder.mkdir()
+    (folder / "gradient.onnx").write_bytes(data)
     return path

@@ -42,8 +42,9 @@ def pack(bundle: Path, wheels: list[Path]) -> Parcel:
         CheckFailedError: An ONNX file beside it is not the one it was exported with.
     """
     model = load(bundle)
-    files = {describe(BUNDLE, bundle): bundle}
-    for name, path in _companions(model.bundle, bundle).items():
+    source = model.path or bundle
+    files = {describe(BUNDLE, source): source}
+    for name, path in _companions(model.bundle, source).items():
         files[describe(name, path)] = path
     return Parcel(
         model.bundle.manifest.name, files, {describe(path.name, path): path for path in wheels}

@@ -33,6 +33,8 @@ STEPS = (
     "check", "lock", "wheels", "files", "assemble", "verify", "replay", "previous", "current",
     "service", "tidy",
 )  # fmt: skip
+# Seconds after which a command's folder is taken for what a crash left.
+LONGEST_RUN = 24 * 3600
 Step = Callable[[str], None]
 
 
@@ -164,6 +166,7 @@ def tidy(layout: Layout) -> None:
     _remove_others(layout.releases, names)
     _remove_others(layout.environments, environments)
     _remove_others(layout.incoming, set())
+    _remove_others(layout.work, _young(layout))
 
 
 def environment_of(folder: Path) -> str | None:
@@ -172,6 +175,14 @@ def environment_of(folder: Path) -> str | None:
         return read_release(folder).environment
     except RefusalError:
         return None
+
+
+def _young(layout: Layout) -> set[Any]:
+    """Return the folders of commands that may still be running: a crash leaves its own behind."""
+    now = layout.lock.stat().st_mtime  # written as this deploy began
+    return {
+        entry.name for entry in layout.work.iterdir() if now - entry.stat().st_mtime < LONGEST_RUN
+    }
 
 
 def _remove_others(folder: Path, kept: set[Any]) -> None:

@@ -4,6 +4,8 @@ Sent to the board as text and run there by the Python that runs the engines; a l
 the process with an illegal instruction ends this one. Prints its release, then the memory it took.
 """
 
+from __future__ import annotations
+
 import base64
 import importlib
 import json

@@ -10,7 +10,7 @@ from bitprior_devices.errors import DeviceRefusedError, DeviceUnreachableError
 from bitprior_devices.remote.wire import ConnectionLostError, Wire
 from bitprior_devices.ssh import host_keys
 from bitprior_devices.ssh.destination import Destination
-from bitprior_devices.ssh.program import COMMAND, payload
+from bitprior_devices.ssh.program import COMMAND, TOO_OLD, payload
 
 # Called with the name of each step the board begins.
 OnStep = Callable[[str], None]
@@ -125,6 +125,12 @@ def _why(
     if status == _NO_PYTHON:
         return DeviceRefusedError(
             f"python3 on {destination.name}", "no such command", "install it there"
+        )
+    if status == TOO_OLD:
+        return DeviceRefusedError(
+            f"Python 3.8 or newer as python3 on {destination.name}",
+            "an older one, or one that cannot be run",
+            "install one there; to run bundles it takes 3.11",
         )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return DeviceUnreachableError(

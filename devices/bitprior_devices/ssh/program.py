@@ -5,9 +5,12 @@ import shlex
 from importlib.resources import files
 from typing import Any
 
+# Exit status of a Python that is too old for what is sent.
+TOO_OLD = 126
 # The whole command line the board ever sees. What to do comes as JSON on stdin.
 _BOOT = (
-    "import json,sys;payload=json.loads(sys.stdin.buffer.readline());"
+    f"import json,sys;sys.version_info<(3,8) and sys.exit({TOO_OLD});"
+    "payload=json.loads(sys.stdin.buffer.readline());"
     'exec(compile(payload["start"],"<start>","exec"),{"payload":payload})'
 )
 COMMAND = f"exec python3 -I -c {shlex.quote(_BOOT)}"

@@ -53,9 +53,10 @@ def run(
         batches=_counts("--batch", batch or [1]),
         threads=_counts("--threads", threads or [1]),
     )
-    load(bundle)  # a damaged bundle is an error of its own, not an engine that cannot run
+    model = load(bundle)  # a damaged bundle is an error of its own, not an engine that cannot run
     if on is not None:
-        job = BoardJob("bench", bundle, changed_flags(context), on, root, ssh_config)
+        flags = changed_flags(context)
+        job = BoardJob("bench", model.path or bundle, flags, on, root, ssh_config)
         figures = run_on_board(job).figures
         emit({**figures, "bundle": str(bundle), "board": on}, _text(_results(figures)), json)
         return

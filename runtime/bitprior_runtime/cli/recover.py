@@ -84,7 +84,7 @@ def run(
     start = None if latent is None else read_array(latent, "latents [B,k]")
     if on is not None:
         flags = changed_flags(context, "out", "latent")
-        job = BoardJob("recover", bundle, flags, on, root, ssh_config)
+        job = BoardJob("recover", model.path or bundle, flags, on, root, ssh_config)
         figures = _recover_on(job, measurements, latent, out)
         emit(figures, f"On {on}: {_line(figures)}", json)
         return

@@ -10,7 +10,9 @@ from bitprior_devices.errors import DeviceUnreachableError
 from bitprior_devices.remote.layout import Layout
 from bitprior_devices.remote.release import linked
 from bitprior_devices.ssh import parse_destination
+from bitprior_devices.ssh.program import payload
 from bitprior_runtime.cli.main import run
+from builders.board_end import write_large
 from builders.loopback import free_port
 from builders.victims import KILLS, assert_whole, deploy_again
 
@@ -53,20 +55,28 @@ def cut_config(board, tmp_path):
     return write
 
 
-def test_a_connection_cut_after_any_number_of_bytes(board, cut_config, tmp_path, two_bundles):
+def test_a_deploy_cut_after_any_number_of_bytes_goes_on_where_it_stopped(
+    board, cut_config, tmp_path, bundle_path
+):
     layout, whole = Layout(tmp_path / "root"), parse_destination("board", board.config)
-    parcels = [pack(bundle, []) for bundle in two_bundles]
+    parcels = [pack(bundle_path, [])]
     deploy(parcels[0], whole, lambda name: None, root=str(layout.root))
-    dice = random.Random(3)
-    for _ in range(CUTS):
-        count = dice.randrange(1, 60_000)
+    dice, resumed = random.Random(3), 0
+    for turn in range(CUTS):
+        parcels.append(pack(write_large(tmp_path / f"m{turn}.bitprior", turn), []))
+        size = sum(file.size for file in parcels[-1].files)
+        count = dice.randrange(1, len(payload({})) + size)
         destination = parse_destination("board", cut_config(count))
         with pytest.raises(DeviceUnreachableError) as caught:
-            deploy(parcels[1], destination, lambda name: None, root=str(layout.root))
+            deploy(parcels[-1], destination, lambda name: None, root=str(layout.root))
         assert caught.value.exit_code == 4
-        assert_whole(layout, parcels)
-    done = deploy_again(parcels[1], whole, layout.root)
-    assert linked(layout.current).name == done.release
+        assert_whole(layout, parcels[:-1])
+        done = deploy_again(parcels[-1], whole, layout.root)
+        assert linked(layout.current).name == done.release
+        assert done.sent <= size
+        resumed += done.sent < size
+    # Most bytes are the companion's, so most cuts fall there, and what had come by then was kept.
+    assert resumed >= CUTS // 2
 
 
 def test_a_changed_host_key_is_refused_loudly_and_nothing_is_sent(

@@ -176,10 +176,15 @@ def test_what_was_never_finished_is_removed_by_the_next_deploy(layout, two_bundl
     (layout.incoming / "old").mkdir()
     (layout.incoming / "old/part").write_text("x")
     (layout.incoming / "stray").write_text("x")
+    for name, age in (("crashed", 2 * 24 * 3600), ("running", 3600)):
+        (layout.work / name).mkdir()
+        begun = layout.lock.stat().st_mtime - age
+        os.utime(layout.work / name, (begun, begun))
     (layout.releases / "0000.removed").mkdir()
     layout.current.with_name("current.new").symlink_to("nowhere")
     send(two_bundles[0], layout)
     assert not list(layout.incoming.iterdir())
+    assert [entry.name for entry in layout.work.iterdir()] == ["running"]
     assert len(list(layout.releases.iterdir())) == 1
     assert not layout.current.with_name("current.new").is_symlink()
 

@@ -45,7 +45,7 @@ def test_a_recovery_takes_the_measurements_there_and_brings_the_images(
     flags = ["--latent", str(tmp_path / "z.npy"), "--on", "here", "--root", str(layout.root)]
     out = tmp_path / "x.png"
     arguments = [str(job.bundle), str(tmp_path / "y.npy"), "--out", str(out), *flags]
-    assert run(["recover", *arguments, "--no-momentum"]) == 0
+    assert run(["recover", *arguments, "--no-line-search"]) == 0
     assert capsys.readouterr().out.startswith("On here: Recovered 3 images")
     assert out.read_bytes().startswith(b"\x89PNG")
     assert not list(layout.work.iterdir())

@@ -5,9 +5,11 @@ import io
 import json
 import subprocess
 import sys
+from importlib.resources import files
 
 import pytest
 
+from bitprior_devices import remote
 from bitprior_devices.errors import DeviceRefusedError, DeviceUnreachableError
 from bitprior_devices.remote.main import answer, main
 from bitprior_devices.remote.start import SentModules
@@ -74,9 +76,22 @@ def test_the_program_for_the_board_needs_only_the_standard_library():
 
 
 def test_what_is_sent_is_python_3_8():
-    sent = {**sources(), "start": json.loads(payload({}))["start"]}
-    for text in sent.values():
+    start, trial = (files(remote).joinpath(f"{name}.py").read_text() for name in ("start", "trial"))
+    ast.parse(start, feature_version=(3, 8))
+    for text in (*sources().values(), trial):
         ast.parse(text, feature_version=(3, 8))
+        # Else annotations like ``str | None`` are worked out, which takes 3.10.
+        assert "def " not in text or "from __future__ import annotations" in text
+
+
+def test_a_python_that_is_too_old_is_refused(tmp_path):
+    old = tmp_path / "python3"
+    old.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.version_info = (3, 6)\nexec(sys.argv[3])\n"
+    )
+    old.chmod(0o755)
+    with pytest.raises(DeviceRefusedError, match=r"Python 3\.8 or newer"):
+        ask(LocalBoard(tmp_path, ("env", f"PATH={tmp_path}:/usr/bin:/bin")))
 
 
 def test_noise_from_the_boards_shell_is_left_out(tmp_path):
