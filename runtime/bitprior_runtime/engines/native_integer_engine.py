@@ -58,8 +58,8 @@ class NativeIntegerEngine:
         instructions: str | None = None,
         threads: int | None = None,
     ) -> None:
-        numpys = IntegerEngine(generator, sensing, calibration, activation_bits, golden)
-        self.plan = numpys.plan
+        # Only the plan is kept: the numpy engine holds its weights as float64 besides.
+        self.plan = IntegerEngine(generator, sensing, calibration, activation_bits, golden).plan
         self._kernels = IntegerKernels(self.plan, instructions, threads)
         self.instructions, self.threads = self._kernels.instructions, self._kernels.threads
         self.weight_bytes = self._kernels.weight_bytes
