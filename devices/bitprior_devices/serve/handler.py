@@ -33,6 +33,7 @@ _FILES = {
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/favicon.ico": ("icon.svg", "image/svg+xml"),  # where browsers look before they have the page
 }
 # The page loads nothing from elsewhere, runs no inline script, and stands in no other page's frame.
 _HEADERS = {

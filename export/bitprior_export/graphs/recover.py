@@ -18,6 +18,7 @@ SCALARS = {
     "max_steps": TensorProto.INT64,
     "tolerance": TensorProto.FLOAT,
 }
+_RESULTS = ("image", "loss", "history", "steps")
 # f before the first step: no loss has risen above it.
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -46,7 +47,7 @@ def build_recover(
     """
     builder = GraphBuilder("recover", form)
     y, z0 = builder.fresh("y"), builder.fresh("z0")
-    for name in SCALARS:
+    for name in (*SCALARS, *_RESULTS):  # theirs before any node's
         builder.fresh(name)
     step = emit_step(builder, generator, sensing, rule)
     start = unit_sphere(builder, z0) if rule.projection == "unit-sphere" else z0

@@ -72,7 +72,7 @@ def test_patience_ends_with_the_cameras_own_error():
     run = Grabbing(*[gone()] * 100, patience=Patience(seconds=0.02, first=0.004, longest=0.004))
     with pytest.raises(CameraError, match="none any more"):
         run.grabber.open()
-    assert 95 < len(run.sources) < 99
+    assert 90 < len(run.sources) < 99  # some tries, not all
 
 
 def test_without_patience_the_first_failure_is_the_end():

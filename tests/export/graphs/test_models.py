@@ -6,6 +6,7 @@ import pytest
 
 from bitprior_export.graphs import (
     Form,
+    StepRule,
     build_generate,
     build_gradient,
     build_recover,
@@ -86,7 +87,7 @@ def test_generate_and_sense_equal_the_float_engine():
 @pytest.mark.parametrize(("bits", "most"), [(1, 0.2), (2, 0.35), (3, 0.45), (4, 0.6)])
 def test_weights_stay_low_bit_on_disk_and_appear_once(bits, most, build):
     generator, sensing, weights = wide_prior(bits)
-    extra = (50,) if build is build_recover else ()
+    extra = (StepRule(momentum=True),) if build is build_recover else ()
     size = build(generator, sensing, *extra, {}).ByteSize()
     # The generator's share: the sensing network has 1,000 weights of 4 bytes here.
     assert size - 4 * 1000 <= most * weights
