@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+BITPRIOR = (sys.executable, "-m", "bitprior_runtime")  # also where no venv is active
 STEPS = 50
 PHASE_RESTARTS = 5
 # Trained on the stand-in, tested on the images it stands for, of which there are few.
@@ -109,7 +110,7 @@ def command_of(runs: Sequence[Run], images: int, engine: str, out: Path) -> Sequ
     """Return the command that evaluates the runs of one file."""
     record = runs[0].record
     dataset, most = STAND_INS.get(record["dataset"], (record["dataset"], images))
-    command = ["bitprior", "evaluate", *(str(run.bundle) for run in runs)]
+    command = [*BITPRIOR, "evaluate", *(str(run.bundle) for run in runs)]
     command += ["--dataset", dataset, "--images", str(min(images, most))]
     command += ["--solver", "proximal", "--steps", str(STEPS), "--engine", engine]
     if runs[0].kind.startswith("phase"):
@@ -127,7 +128,7 @@ def is_done(out: Path, runs: Sequence[Run], command: Sequence[str]) -> bool:
     digests = [row["digest"] for row in result["rows"]]
     if digests != [_digest(run.bundle) for run in runs]:
         return False
-    options = command[2 + len(runs) : -2]
+    options = command[len(BITPRIOR) + 1 + len(runs) : -2]
     pairs = zip(options[::2], options[1::2], strict=True)
     return all(f" {name} {value} " in f"{result['command']} " for name, value in pairs)
 
@@ -143,7 +144,7 @@ def export(run: Run) -> None:
     record = run.folder / "run.json"
     if run.bundle.is_file() and run.bundle.stat().st_mtime >= record.stat().st_mtime:
         return
-    command = ["bitprior", "export", str(run.folder), "--out", str(run.bundle)]
+    command = [*BITPRIOR, "export", str(run.folder), "--out", str(run.bundle)]
     subprocess.run([*command, "--targets", "none"], check=True, stdout=subprocess.DEVNULL)
 
 

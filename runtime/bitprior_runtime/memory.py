@@ -43,7 +43,7 @@ _ENGINES = {
     "float/numpy": _Factors(0.0, 0.0, 5.5, 3.0),
     "float/native": _Factors(0.5, 4.0, -2.4, 1.5),  # codes stay packed: 1.6 bytes each
     "integer/numpy": _Factors(3.0, 10.5, 0.0, 4.0),
-    "integer/native": _Factors(6.0, 15.0, 0.0, 0.5),
+    "integer/native": _Factors(6.0, 11.0, 0.0, 0.5),
     "onnx/onnxruntime": _Factors(ONNXRUNTIME_MB + 16.0, 40.0, 0.0, 2.0),
 }
 

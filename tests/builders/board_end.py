@@ -72,7 +72,8 @@ class LocalBoard:
 
     def command(self, *options):
         """Return what runs the command that ssh would."""
-        return ["env", f"HOME={self.home}", *self.before, "sh", "-c"]
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # its python3 has our packages
+        return ["env", f"HOME={self.home}", f"PATH={path}", *self.before, "sh", "-c"]
 
 
 def write_tiny(path, seed=0):
