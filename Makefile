@@ -35,17 +35,19 @@ sshd:
 test-deploy-faults: $(STAMP)
 	BITPRIOR_KILLS=200 $(BIN)/pytest tests/devices/faults --durations=10 -rP
 
-# The wheel on emulated arm64 cores; the first time it fetches an arm64 Python.
-test-arm: $(STAMP)
+# An arm64 Python with the wheel, for the emulators; the first time it is fetched.
+.PHONY: arm-python
+arm-python: $(STAMP)
 	PYTHON="$(abspath $(BIN))/python" PATH="$(abspath $(BIN)):$$PATH" \
 		devices/emulation/prepare.sh .arm
+
+# The wheel on emulated arm64 cores.
+test-arm: arm-python
 	$(BIN)/pytest -m arm
 
 # A whole arm64 machine: deploy, recover, bench and roll back over ssh, as docs/boards.md says.
 # BOARD_TESTS="-k 512MB" boots the smaller one only.
-test-board: $(STAMP)
-	PYTHON="$(abspath $(BIN))/python" PATH="$(abspath $(BIN)):$$PATH" \
-		devices/emulation/prepare.sh .arm
+test-board: arm-python
 	PYTHON="$(abspath $(BIN))/python" devices/emulation/machine.sh .board
 	BITPRIOR_BOARD=.board $(BIN)/pytest -m board tests/end_to_end/test_machine.py $(BOARD_TESTS)
 

@@ -16,15 +16,12 @@ from bitprior_train.checkpoint import load_checkpoint
 from bitprior_train.distributed import Ranks, check_shares, ranks_of
 from bitprior_train.runlog import read_metrics
 from bitprior_train.session import Request, train_run
+from builders.tiny_training import TINY_NETWORKS
 
 WITHIN = 1e-3
 
 MLP = (
-    "model.latent=8",
-    "model.hidden=[12]",
-    "model.sensing_hidden=[12]",
-    "model.measurements=6",
-    "model.sparsity=5",
+    *TINY_NETWORKS,
     "quantiser.bits=4",
     "optimiser.batch=16",
     "optimiser.steps=24",

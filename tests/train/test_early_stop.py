@@ -15,13 +15,10 @@ from bitprior_train.early_stop import EarlyStop
 from bitprior_train.learner import Learner
 from bitprior_train.runlog import read_metrics
 from bitprior_train.session import Request, train_run
+from builders.tiny_training import TINY_NETWORKS
 
 TINY = (
-    "model.latent=8",
-    "model.hidden=[12]",
-    "model.sensing_hidden=[12]",
-    "model.measurements=6",
-    "model.sparsity=5",
+    *TINY_NETWORKS,
     "quantiser.bits=4",
     "optimiser.batch=8",
     "optimiser.steps=12",

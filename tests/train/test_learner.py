@@ -12,37 +12,16 @@ from bitprior_train.generators import MLPGenerator
 from bitprior_train.initialisation import initialise
 from bitprior_train.learner import Learner
 from bitprior_train.optimisers import learning_rate
-from bitprior_train.settings import validate
-
-GEOMETRY = (1, 3, 4)
+from builders.tiny_training import GEOMETRY, stripes, tiny_config
 
 
 def tiny(bits: int = 4, **optimiser: object) -> TrainConfig:
-    return validate(
-        {
-            "data": {"name": "digits", "validation": 200},
-            "model": {
-                "latent": 6,
-                "hidden": [8],
-                "sensing_hidden": [8],
-                "measurements": 5,
-                "sparsity": 4,
-            },
-            "quantiser": {"bits": bits},
-            "optimiser": {"lr": 1e-2, "batch": 4, "steps": 20, **optimiser},
-        }
-    )
-
-
-def images() -> torch.Tensor:
-    """Stripes, brighter and darker: something that tiny networks can learn in few steps."""
-    stripes = torch.tensor([0.0, 1.0, 0.0, 1.0]).expand(4, *GEOMETRY)
-    return stripes * torch.linspace(0.7, 1.0, 4).reshape(4, 1, 1, 1)
+    return tiny_config(bits, optimiser=optimiser)
 
 
 def trained(learner: Learner, start: int, stop: int) -> list[float]:
     return [
-        learner.step(images(), latents(4, 6, 0, step), step).total.item()
+        learner.step(stripes(), latents(4, 6, 0, step), step).total.item()
         for step in range(start, stop)
     ]
 

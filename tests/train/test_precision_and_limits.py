@@ -9,38 +9,18 @@ from bitprior_train.config import OptimiserConfig, RunConfig, TrainConfig
 from bitprior_train.device import choose_device
 from bitprior_train.learner import Learner
 from bitprior_train.optimisers import Optimisers
-from bitprior_train.settings import validate
-
-GEOMETRY = (1, 3, 4)
+from builders.tiny_training import GEOMETRY, stripes, tiny_config
 
 
 def config(precision: str, order: str = "second", bits: int = 4) -> TrainConfig:
-    return validate(
-        {
-            "data": {"name": "digits", "validation": 200},
-            "model": {
-                "latent": 6,
-                "hidden": [8],
-                "sensing_hidden": [8],
-                "measurements": 5,
-                "sparsity": 4,
-            },
-            "quantiser": {"bits": bits},
-            "inner": {"order": order},
-            "optimiser": {"lr": 1e-2, "batch": 4, "steps": 60},
-            "run": {"precision": precision},
-        }
+    return tiny_config(
+        bits, inner={"order": order}, optimiser={"steps": 60}, run={"precision": precision}
     )
-
-
-def images() -> torch.Tensor:
-    stripes = torch.tensor([0.0, 1.0, 0.0, 1.0]).expand(4, *GEOMETRY)
-    return stripes * torch.linspace(0.7, 1.0, 4).reshape(4, 1, 1, 1)
 
 
 def trained(learner: Learner, steps: int) -> list[float]:
     return [
-        learner.step(images(), latents(4, 6, 0, step), step).total.item() for step in range(steps)
+        learner.step(stripes(), latents(4, 6, 0, step), step).total.item() for step in range(steps)
     ]
 
 

@@ -24,13 +24,10 @@ from bitprior_train.networks import load_networks
 from bitprior_train.runlog import read_metrics
 from bitprior_train.session import Request, train_run
 from bitprior_train.settings import read_table, validate
+from builders.tiny_training import TINY_NETWORKS
 
 TINY = (
-    "model.latent=8",
-    "model.hidden=[12]",
-    "model.sensing_hidden=[12]",
-    "model.measurements=6",
-    "model.sparsity=5",
+    *TINY_NETWORKS,
     "optimiser.batch=8",
     "optimiser.steps=12",
     "validation.images=10",

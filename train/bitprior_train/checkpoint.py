@@ -47,3 +47,8 @@ def load_checkpoint(folder: Path, name: str = NAME) -> tuple[dict[str, Tensor], 
             "resume with the version that wrote it",
         )
     return tensors, json.loads(metadata["meta"])
+
+
+def below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with ``prefix``, without it."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

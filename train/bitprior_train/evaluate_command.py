@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bitprior_runtime.cli.arguments import EngineOption, KernelOption
 from bitprior_runtime.cli.output import JsonFlag
 
 
@@ -20,12 +21,8 @@ def evaluate(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Solver steps.", min=1)] = None,
     sparsity: Annotated[int | None, typer.Option(help="Latent entries kept (P_s).", min=1)] = None,
-    engine: Annotated[
-        str, typer.Option(help="float, integer, onnx; auto: the fastest by a measured probe.")
-    ] = "float",
-    kernel: Annotated[
-        str, typer.Option(help="numpy or native; auto: native where it works.")
-    ] = "auto",
+    engine: EngineOption = "float",
+    kernel: KernelOption = "auto",
     activation_bits: Annotated[
         int | None, typer.Option(help="integer: 8 or 16; default: the bundle's.")
     ] = None,

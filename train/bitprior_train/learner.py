@@ -11,6 +11,7 @@ from bitprior_runtime.errors import UsageError
 from bitprior_train.algorithm import Gradients, Losses, Network, distilled, gradients, losses
 from bitprior_train.architectures import make_generator, make_sensing, twin
 from bitprior_train.batch_statistics import has_statistics, update_statistics
+from bitprior_train.checkpoint import below
 from bitprior_train.config import TrainConfig
 from bitprior_train.conv_sensing import normalise_spectrally, plain_parameters
 from bitprior_train.distributed import Ranks
@@ -174,7 +175,7 @@ class Learner:
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take over what :meth:`tensors` returned."""
         self._load_networks(tensors, strict=True)
-        self._teacher = {n: t.to(self._device) for n, t in _below("teacher.", tensors).items()}
+        self._teacher = {n: t.to(self._device) for n, t in below("teacher.", tensors).items()}
         self._optimisers.load(tensors)
 
     def start_from(self, tensors: dict[str, Tensor]) -> None:
@@ -189,7 +190,7 @@ class Learner:
         self._load_networks(tensors, strict=False)
         if self.config.loss.distillation:
             wanted = self._twin.state_dict().keys()
-            found = _below("generator.", tensors)
+            found = below("generator.", tensors)
             self._teacher = {n: t.clone().to(self._device) for n, t in found.items() if n in wanted}
 
     def _check_shapes(self, tensors: dict[str, Tensor]) -> None:
@@ -212,7 +213,7 @@ class Learner:
             own = network.state_dict().keys() | (
                 {n for n, _ in network.named_parameters()} if strict else set()
             )
-            found = _below(prefix, tensors)
+            found = below(prefix, tensors)
             network.load_state_dict({n: t for n, t in found.items() if n in own}, strict=strict)
             network.to(self._device)
         with torch.no_grad():
@@ -230,11 +231,6 @@ class _LastInput:
     def __call__(self, z: Tensor) -> Tensor:
         self.value = z.detach()
         return self._network(z)
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with ``prefix``, without it."""
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def _call(network: nn.Module, parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:

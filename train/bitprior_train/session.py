@@ -79,7 +79,7 @@ def train_run(request: Request) -> "TrainResult":
     check_shares(config.optimiser.batch, ranks)
     images = config.data
     data = load_dataset(images.name, images.split_seed, images.validation, images.size)
-    check_fits(config, data)
+    check_fits(config.optimiser.batch, data)
 
     from bitprior_train.device import choose_device  # torch: after everything else is checked
     from bitprior_train.trainer import Trainer, start_run
@@ -166,12 +166,12 @@ def check_start(run: Path, config: TrainConfig) -> None:
         )
 
 
-def check_fits(config: TrainConfig, data: Dataset) -> None:
+def check_fits(batch: int, data: Dataset) -> None:
     """Refuse a batch larger than the training set."""
-    if config.optimiser.batch > len(data.train):
+    if batch > len(data.train):
         raise UsageError(
             f"optimiser.batch of at most {len(data.train)}, the training images of {data.name}",
-            str(config.optimiser.batch),
+            str(batch),
             "lower it",
         )
 

@@ -4,22 +4,18 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from bitprior_runtime.errors import UsageError
-from bitprior_runtime.files import write_atomically
 from bitprior_train.algorithm import Losses
 from bitprior_train.batches import Batches, latents
-from bitprior_train.checkpoint import load_checkpoint, save_checkpoint
+from bitprior_train.checkpoint import load_checkpoint
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset
 from bitprior_train.distributed import Ranks
 from bitprior_train.learner import Learner
-from bitprior_train.lock import exclusive, refuse_a_run
 from bitprior_train.recorder import Recorder, check_finite
-from bitprior_train.settings import to_toml
+from bitprior_train.run_folder import begin_run, continue_run
 
 _CPU, _ALONE = torch.device("cpu"), Ranks()
 
@@ -60,20 +56,10 @@ def start_run(
         UsageError: Another process has begun a run there, or is about to.
     """
     learner = Learner(config, data.geometry)
-    meta: dict[str, Any] = {
-        "step": 0,
-        "init_from": str(init_from) if init_from else None,
-        "geometry": list(data.geometry),
-        "split_hash": data.split_hash,
-    }
     if init_from:
         learner.start_from(load_checkpoint(init_from)[0])
     learner.theta_q()  # learned scales take their start from the weights at the first use
-    folder.mkdir(parents=True, exist_ok=True)
-    with exclusive(folder):
-        refuse_a_run(folder)
-        save_checkpoint(folder, learner.tensors(), meta)
-        write_atomically(folder / "config.toml", to_toml(config).encode())
+    begin_run(folder, config, data, learner.tensors(), init_from)
 
 
 class Trainer:
@@ -103,13 +89,7 @@ class Trainer:
         self._device, self._ranks = device, ranks
         self._batches = Batches(data.train, data.peak, config.optimiser.batch, config.run.seed)
         self._learner = Learner(config, data.geometry, device, ranks)
-        tensors, self._meta = load_checkpoint(folder)
-        if self._meta["split_hash"] != data.split_hash:
-            raise UsageError(
-                f"the images the run began with, split {self._meta['split_hash'][:12]}",
-                f"split {data.split_hash[:12]}",
-                "restore the data set, or start a new run",
-            )
+        tensors, self._meta = continue_run(folder, data)
         self._learner.load(tensors)
 
     def run(self) -> TrainResult:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bitprior_runtime.cli.arguments import EngineOption, KernelOption, SolverOption, ThreadsOption
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.model import load
@@ -38,17 +39,10 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name of this machine; may be repeated.")
     ] = None,
-    engine: Annotated[
-        str, typer.Option(help="float, integer, onnx; auto: the fastest by a measured probe.")
-    ] = "float",
-    kernel: Annotated[
-        str, typer.Option(help="numpy or native; auto: native where it works.")
-    ] = AUTO,
-    threads: Annotated[int | None, typer.Option(help="Threads of the engine.", min=1)] = None,
-    solver: Annotated[
-        str | None,
-        typer.Option(help="proximal, adam, lbfgs or gauss-newton; default: the bundle's."),
-    ] = None,
+    engine: EngineOption = "float",
+    kernel: KernelOption = AUTO,
+    threads: ThreadsOption = None,
+    solver: SolverOption = None,
     steps: Annotated[
         int | None, typer.Option(help="Most steps; default: the bundle's.", min=1)
     ] = None,

@@ -9,6 +9,7 @@ import typer
 from bitprior_runtime.bench import BenchRequest, BenchRow, run_bench
 from bitprior_runtime.bench.run import Skipped
 from bitprior_runtime.board.state import BoardState, describe
+from bitprior_runtime.cli.arguments import BundleArgument
 from bitprior_runtime.cli.elsewhere import (
     BoardJob,
     OnOption,
@@ -36,7 +37,7 @@ _HEADINGS = (
 
 def run(
     context: typer.Context,
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
+    bundle: BundleArgument,
     engine: Annotated[str, typer.Option(help="An engine; auto: all of them.")] = AUTO,
     kernel: Annotated[str, typer.Option(help="Kernels; auto: all of the engine's.")] = AUTO,
     batch: Annotated[list[int] | None, typer.Option(help="Rows; may be repeated.")] = None,

@@ -9,6 +9,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from bitprior_runtime.cli.arguments import (
+    BundleArgument,
+    EngineOption,
+    KernelOption,
+    SolverOption,
+    ThreadsOption,
+)
 from bitprior_runtime.cli.elsewhere import (
     BoardJob,
     OnOption,
@@ -28,7 +35,7 @@ from bitprior_runtime.recovery import FloatArray, Recovery
 
 def run(
     context: typer.Context,
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
+    bundle: BundleArgument,
     out: Annotated[
         Path,
         typer.Option(help="Where the images go: .png (a sheet) or .npy; --stream: .png or folder."),
@@ -43,17 +50,10 @@ def run(
         bool, typer.Option("--warm-start", help="--stream: start from the latent before.")
     ] = False,
     frames: Annotated[int | None, typer.Option(help="--stream: end after so many.", min=1)] = None,
-    solver: Annotated[
-        str | None,
-        typer.Option(help="proximal, fista, adam, lbfgs, gauss-newton; default: the bundle's."),
-    ] = None,
-    engine: Annotated[
-        str, typer.Option(help="float, integer, onnx; auto: the fastest by a measured probe.")
-    ] = "float",
-    kernel: Annotated[
-        str, typer.Option(help="numpy or native; auto: native where it works.")
-    ] = AUTO,
-    threads: Annotated[int | None, typer.Option(help="Threads of the engine.", min=1)] = None,
+    solver: SolverOption = None,
+    engine: EngineOption = "float",
+    kernel: KernelOption = AUTO,
+    threads: ThreadsOption = None,
     activation_bits: Annotated[
         int | None, typer.Option(help="integer: 8 or 16; default: the bundle's.")
     ] = None,

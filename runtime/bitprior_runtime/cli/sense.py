@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bitprior_runtime.cli.arguments import BundleArgument
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable
@@ -13,7 +14,7 @@ from bitprior_runtime.model import load
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
+    bundle: BundleArgument,
     image: Annotated[
         Path | None, typer.Argument(help="An image file, or a .npy [B,C,H,W] in [0,1].")
     ] = None,

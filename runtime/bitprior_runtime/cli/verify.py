@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.cli.arguments import BundleArgument, KernelOption
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.companions import read_companions
 from bitprior_runtime.engines.registry import AUTO
@@ -19,13 +20,11 @@ from bitprior_runtime.onnx_graph import OnnxGraph
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="A .bitprior file, or a name: bitprior zoo.")],
+    bundle: BundleArgument,
     onnx: Annotated[
         Path | None, typer.Option(help="Folder of its ONNX files, to check them too.")
     ] = None,
-    kernel: Annotated[
-        str, typer.Option(help="numpy or native; auto: native where it works.")
-    ] = AUTO,
+    kernel: KernelOption = AUTO,
     json: JsonFlag = False,
 ) -> None:
     """Check a bundle's hashes and replay its golden cases; exit status 1 if one differs."""

@@ -9,8 +9,9 @@ import pytest
 
 from bitprior_export.bundle.writer import write_bundle
 from bitprior_runtime import load
+from builders.browser import CHROMIUM
 from builders.bundles import tiny_bundle
-from builders.devtools import CHROMIUM, browsing
+from builders.devtools import browsing
 from builders.live_page import live_page
 from builders.videos import write_video
 

@@ -5,13 +5,10 @@ from pathlib import Path
 import pytest
 
 from bitprior_train.sweep.plan import Question
+from builders.tiny_training import TINY_NETWORKS
 
 _TINY = (
-    "model.latent=8",
-    "model.hidden=[12]",
-    "model.sensing_hidden=[12]",
-    "model.measurements=6",
-    "model.sparsity=5",
+    *TINY_NETWORKS,
     "optimiser.batch=8",
     "optimiser.steps=2",
     "validation.images=4",

@@ -14,14 +14,9 @@ from bitprior_train.sweep import places, session
 from bitprior_train.sweep.execute import Outcome
 from bitprior_train.sweep.plan import Job, Question, plan
 from bitprior_train.trainer import start_run
+from builders.tiny_training import sweep_arguments
 
 NAMES = ["digits-m6-s5-seed0-32bit", "digits-m6-s5-seed0-4bit"]
-
-
-def arguments(question: Question, *more: str) -> list[str]:
-    sets = [f"--set={override}" for override in question.overrides]
-    line = ["sweep", "digits", "--out", str(question.out), "--bits", "4", "--init-from-32"]
-    return [*line, *sets, *more]
 
 
 def test_a_sweep_continues_what_is_broken_trains_what_is_missing_and_skips_the_rest(
@@ -29,7 +24,7 @@ def test_a_sweep_continues_what_is_broken_trains_what_is_missing_and_skips_the_r
 ) -> None:
     broken = plan(question)[0]
     start_run(broken.config, load_dataset("digits", 0, 200), broken.request.out)
-    assert bitprior(arguments(question, "--json")) == 0
+    assert bitprior(sweep_arguments(question, "--json")) == 0
     printed = capsys.readouterr()
     summary = json.loads(printed.out)
     assert [run["name"] for run in summary["runs"]] == NAMES
@@ -41,7 +36,7 @@ def test_a_sweep_continues_what_is_broken_trains_what_is_missing_and_skips_the_r
     assert meta["init_from"] == str(question.out / NAMES[0])
 
     before = {p: p.read_bytes() for p in question.out.rglob("*.safetensors")}
-    assert bitprior(arguments(question)) == 0
+    assert bitprior(sweep_arguments(question)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"Swept 2 runs in {question.out}: 2 there"
     psnr = [f"{run['validation_psnr']:.2f}" for run in summary["runs"]]
@@ -58,7 +53,7 @@ def test_a_run_that_fails_shows_in_the_table_and_in_the_exit_status(
         return Outcome("failed", error="no memory")
 
     monkeypatch.setattr(places, "execute", failing)
-    assert bitprior(arguments(question)) == 1
+    assert bitprior(sweep_arguments(question)) == 1
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert lines[1].split() == [NAMES[0], "failed", "-", "-", "no", "memory"]
@@ -79,7 +74,7 @@ def test_a_run_that_fails_shows_in_the_table_and_in_the_exit_status(
     ],
 )
 def test_a_wrong_argument_is_refused_before_any_work(question: Question, wrong: list[str]) -> None:
-    assert bitprior(arguments(question, *wrong)) == 2
+    assert bitprior(sweep_arguments(question, *wrong)) == 2
     assert not question.out.exists()
 
 
@@ -87,7 +82,7 @@ def test_ray_that_is_not_installed_is_named_with_its_extra(
     question: Question, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(places, "find_spec", lambda name: None)
-    assert bitprior(arguments(question, "--ray", "local")) == 2
+    assert bitprior(sweep_arguments(question, "--ray", "local")) == 2
     assert "bitprior[ray]" in capsys.readouterr().err
 
 
@@ -106,5 +101,5 @@ def test_as_many_runs_at_a_time_as_were_asked_for(
 
     monkeypatch.setattr(session, "processes", watched)
     monkeypatch.setattr(places, "execute", finished)
-    assert bitprior(arguments(question, "--jobs", "3")) == 0
+    assert bitprior(sweep_arguments(question, "--jobs", "3")) == 0
     assert asked == [3]

@@ -1,6 +1,5 @@
 """One call of ``bitprior train DATASET --prior KIND``: check everything, then train."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -10,7 +9,7 @@ from bitprior_train.data import Dataset, load_dataset
 from bitprior_train.lock import exclusive
 from bitprior_train.presets import PRIORS
 from bitprior_train.priors.config import PriorConfig
-from bitprior_train.session import Request, check_folder
+from bitprior_train.session import Request, check_fits, check_folder
 from bitprior_train.settings import merge, parse_override, read_preset, read_table, usage_error
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ def train_prior(request: Request, prior: str) -> "PriorResult":
     _check_start(config, request)
     images = config.data
     data = load_dataset(images.name, images.split_seed, images.validation, images.size)
-    _check_images(config, data)
+    _check_images(data)
+    check_fits(config.optimiser.batch, data)
 
     from bitprior_train.priors.trainer import PriorTrainer, start_prior
 
@@ -77,7 +77,7 @@ def _check_start(config: PriorConfig, request: Request) -> None:
                 "name its run with --init-from",
             )
         return
-    before = _validate(read_table(_config_of(request.init_from)))
+    before = _validate(read_table(request.init_from / "config.toml"))
     if before.quantiser.bits != 32 or before.model != config.model:
         raise UsageError(
             "a 32-bit run to start from, with the same [model]",
@@ -86,23 +86,13 @@ def _check_start(config: PriorConfig, request: Request) -> None:
         )
 
 
-def _config_of(run: Path) -> Path:
-    return run / "config.toml"
-
-
-def _check_images(config: PriorConfig, data: Dataset) -> None:
+def _check_images(data: Dataset) -> None:
     channels, height, width = data.geometry
     if channels != 3 or height != width:
         raise UsageError(
             "square images of 3 channels for a prior",
             f"{channels} x {height} x {width}",
             "use another data set",
-        )
-    if config.optimiser.batch > len(data.train):
-        raise UsageError(
-            f"optimiser.batch of at most {len(data.train)}, the training images of {data.name}",
-            str(config.optimiser.batch),
-            "lower it",
         )
 
 

@@ -4,22 +4,21 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bitprior_runtime.errors import CheckFailedError, UsageError
-from bitprior_runtime.files import write_atomically
+from bitprior_runtime.errors import CheckFailedError
+from bitprior_train.architectures import FLOAT
 from bitprior_train.batches import Batches
-from bitprior_train.checkpoint import load_checkpoint, save_checkpoint
+from bitprior_train.checkpoint import below, load_checkpoint, save_checkpoint
 from bitprior_train.data import Dataset
 from bitprior_train.priors.config import PriorConfig
 from bitprior_train.priors.finish import finish_prior
 from bitprior_train.priors.methods import METHODS, Following, Method
 from bitprior_train.priors.networks import draw_weights, make_judge, make_prior
+from bitprior_train.run_folder import begin_run, continue_run
 from bitprior_train.runlog import RunLog
-from bitprior_train.settings import to_toml
 
 _STEP, _WEIGHTS = 11, 12  # one independent stream of random numbers each
 _FLOAT = 32
@@ -55,15 +54,12 @@ def make_method(config: PriorConfig, geometry: tuple[int, int, int]) -> Method:
         if bits == _FLOAT:
             judge: nn.Module = make_judge(model, geometry)
         else:
-            judge = make_prior(model, geometry, config.quantiser.model_copy(update=_UNQUANTISED))
+            judge = make_prior(model, geometry, FLOAT)
     for network in (generator, judge):
         draw_weights(network, model.kind, random)
     if bits != _FLOAT:
         return Following(config, generator, judge.eval().requires_grad_(False))
     return METHODS[model.kind](config, generator, judge)
-
-
-_UNQUANTISED = {"bits": 32, "grid": "float", "scale": "none"}
 
 
 def tensors(method: Method) -> dict[str, Tensor]:
@@ -79,15 +75,15 @@ def tensors(method: Method) -> dict[str, Tensor]:
 
 def load_tensors(method: Method, found: dict[str, Tensor]) -> None:
     """Take over what :func:`tensors` returned."""
-    method.generator.load_state_dict(_below("generator.", found))
-    method.judge.load_state_dict(_below("judge.", found))
-    method.load_state(_below("state.", found))
+    method.generator.load_state_dict(below("generator.", found))
+    method.judge.load_state_dict(below("judge.", found))
+    method.load_state(below("state.", found))
     # Loading a brevitas layer replaces its scale parameter: optimisers are made anew.
     fresh = type(method)(method.config, method.generator, method.judge)
     method.adams = fresh.adams
     for name, adam in method.adams.items():
         state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _below(f"adam.{name}.", found).items():
+        for key, value in below(f"adam.{name}.", found).items():
             index, moment = key.split(".")
             state.setdefault(int(index), {})[moment] = value
         adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
@@ -103,24 +99,19 @@ def start_prior(
         data: Its images.
         folder: Where; made if missing.
         init_from: A finished float run: whose generator to follow, or to go on with.
+
+    Raises:
+        UsageError: Another process has begun a run there, or is about to.
     """
     method = make_method(config, data.geometry)
-    meta: dict[str, Any] = {
-        "step": 0,
-        "init_from": str(init_from) if init_from else None,
-        "geometry": list(data.geometry),
-        "split_hash": data.split_hash,
-    }
     if init_from:
-        generator = _below("generator.", load_checkpoint(init_from)[0])
+        generator = below("generator.", load_checkpoint(init_from)[0])
         follows = isinstance(method, Following)
         method.generator.load_state_dict(generator, strict=not follows)
         if follows:
             method.judge.load_state_dict(generator)
             _settle(method, config)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(folder, tensors(method), meta)
-    write_atomically(folder / "config.toml", to_toml(config).encode())
+    begin_run(folder, config, data, tensors(method), init_from)
 
 
 def _settle(method: Method, config: PriorConfig) -> None:
@@ -146,13 +137,7 @@ class PriorTrainer:
         self._config, self._data, self._folder = config, data, folder
         self._batches = Batches(data.train, data.peak, config.optimiser.batch, config.run.seed)
         self._method = make_method(config, data.geometry)
-        found, self._meta = load_checkpoint(folder)
-        if self._meta["split_hash"] != data.split_hash:
-            raise UsageError(
-                f"the images the run began with, split {self._meta['split_hash'][:12]}",
-                f"split {data.split_hash[:12]}",
-                "restore the data set, or start a new run",
-            )
+        found, self._meta = continue_run(folder, data)
         load_tensors(self._method, found)
 
     def run(self) -> PriorResult:
@@ -205,7 +190,3 @@ def learning_rate(config: PriorConfig, step: int) -> float:
         return optimiser.lr
     fall = 0.5 * (1 + math.cos(math.pi * step / optimiser.steps))
     return optimiser.lr * (optimiser.floor + (1 - optimiser.floor) * fall)
-
-
-def _below(prefix: str, found: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in found.items() if n.startswith(prefix)}

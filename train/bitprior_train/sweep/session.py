@@ -50,7 +50,7 @@ def _check_data(jobs: Sequence[Job]) -> None:
     images = jobs[0].config.data
     data = load_dataset(images.name, images.split_seed, images.validation, images.size)
     for job in jobs:
-        check_fits(job.config, data)
+        check_fits(job.config.optimiser.batch, data)
 
 
 class _Progress:
