@@ -34,9 +34,9 @@ def brightness(png):
     return float(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE).mean())
 
 
-def drawn(page, canvas):
-    """Return how many different pixel values a canvas has."""
-    return page.evaluate(
+def colours(canvas):
+    """Return the expression of how many different pixel values a canvas has."""
+    return (
         f"(() => {{const c = document.getElementById('{canvas}');"
         "return new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height)"
         ".data.buffer)).size})()"
@@ -60,7 +60,7 @@ def test_a_phone_shows_it_all_and_asks_nobody_else(page, tmp_path):
         assert page.evaluate("document.cookie") == ""
         assert page.evaluate(TEXT.format("status")) == "Live"
         for canvas in ("preview", "x", "y", "image", "curve"):
-            assert drawn(page, canvas) >= 2, canvas
+            page.wait_for(f"{colours(canvas)} >= 2")  # a picture is decoded after its frame came
         assert page.evaluate("document.querySelectorAll('#stages tr').length") == 6
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
