@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bitprior_train.config import DataConfig, QuantiserConfig
+from bitprior_train.config import DataConfig, QuantiserConfig, RunConfig
 from bitprior_train.priors.config import (
     BalanceConfig,
     PriorConfig,
@@ -56,6 +56,15 @@ def test_priors_of_128_pixels_take_a_step(kind: str) -> None:
 def test_the_same_seed_takes_the_same_step(kind: str) -> None:
     first, second = (make_method(config(kind), (3, 64, 64)) for _ in range(2))
     assert first.step(batch(), random()) == second.step(batch(), random())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bfloat16_takes_nearly_the_step_of_float32(kind: str) -> None:
+    exact = config(kind)
+    low = exact.model_copy(update={"run": RunConfig(precision="bfloat16")})
+    full, rounded = (make_method(c, (3, 64, 64)).step(batch(), random()) for c in (exact, low))
+    assert rounded != full
+    assert rounded == pytest.approx(full, rel=0.03)
 
 
 def test_the_vae_learns_the_images() -> None:

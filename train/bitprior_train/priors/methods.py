@@ -45,6 +45,21 @@ class Method(ABC):
     def load_state(self, state: dict[str, Tensor]) -> None:  # noqa: B027 - most have none
         """Take over what :meth:`state` returned."""
 
+    def _images(self, z: Tensor) -> Tensor:
+        """Return G(z) in float32, worked out in the run's precision."""
+        with self._precision():
+            images: Tensor = self.generator(z)
+        return images.float()
+
+    def _judge(self, x: Tensor) -> Tensor:
+        with self._precision():
+            judged: Tensor = self.judge(x)
+        return judged.float()
+
+    def _precision(self) -> torch.autocast:
+        low = self.config.run.precision == "bfloat16"
+        return torch.autocast("cpu", torch.bfloat16, enabled=low)
+
     def _latents(self, count: int, random: torch.Generator) -> Tensor:
         model = self.config.model
         return draw_latents(model.kind, count, model.latent, random)
@@ -70,11 +85,11 @@ class Adversarial(Method):
 
     def step(self, x: Tensor, random: torch.Generator) -> Losses:
         """See :meth:`Method.step`."""
-        made = self.generator(self._latents(len(x), random))
-        real, false = self.judge(x), self.judge(made.detach())
+        made = self._images(self._latents(len(x), random))
+        real, false = self._judge(x), self._judge(made.detach())
         critic = softplus(-real).mean() + softplus(false).mean()
         self._descend("judge", critic)
-        verdict = self.judge(made)
+        verdict = self._judge(made)
         loss = binary_cross_entropy_with_logits(verdict, torch.ones_like(verdict))
         self._descend("generator", loss)
         return {"generator": loss.item(), "critic": critic.item()}
@@ -94,7 +109,7 @@ class Balanced(Method):
 
     def step(self, x: Tensor, random: torch.Generator) -> Losses:
         """See :meth:`Method.step`."""
-        made = self.generator(self._latents(len(x), random))
+        made = self._images(self._latents(len(x), random))
         real = self._error(x)
         self._descend("judge", real - self.balance * self._error(made.detach()))
         loss = self._error(made)
@@ -106,7 +121,7 @@ class Balanced(Method):
         return {"generator": loss.item(), "critic": real.item(), "convergence": convergence}
 
     def _error(self, images: Tensor) -> Tensor:
-        error: Tensor = (images - self.judge(images)).abs().mean()
+        error: Tensor = (images - self._judge(images)).abs().mean()
         return error
 
     def state(self) -> dict[str, Tensor]:
@@ -127,9 +142,10 @@ class Variational(Method):
 
     def step(self, x: Tensor, random: torch.Generator) -> Losses:
         """See :meth:`Method.step`."""
-        mean, log_variance = self.judge(x)
+        with self._precision():
+            mean, log_variance = (v.float() for v in self.judge(x))
         noise = torch.randn(mean.shape, generator=random)
-        error = (self.generator(mean + noise * (0.5 * log_variance).exp()) - x).square()
+        error = (self._images(mean + noise * (0.5 * log_variance).exp()) - x).square()
         distance = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean()
         squared = error.flatten(1).sum(1).mean()
         loss = squared + distance
@@ -152,8 +168,8 @@ class Following(Method):
         """See :meth:`Method.step`."""
         z = self._latents(len(x), random)
         with torch.no_grad():
-            wanted = self.judge(z)
-        loss = (self.generator(z) - wanted).square().flatten(1).sum(1).mean()
+            wanted = self._judge(z)
+        loss = (self._images(z) - wanted).square().flatten(1).sum(1).mean()
         self._descend("generator", loss)
         return {"generator": loss.item()}
 
