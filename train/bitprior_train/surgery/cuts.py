@@ -161,10 +161,12 @@ def _began(generator: nn.Module) -> tuple[list[nn.Module], int]:
     blocks: list[nn.Module] = [_Layers(generator.map, _Maps(generator.filters))]
     for index, stage in enumerate(generator.stages):
         assert isinstance(stage, nn.Sequential)
+        layers = list(stage)
         up = nn.Upsample(scale_factor=2.0, mode="nearest")
         blocks += [_Layers(up) if index else _Fork(up)]
         last = index == len(generator.stages) - 1
-        blocks += [_Join(last, *stage[:2]) if index else _Layers(*stage[:2]), _Layers(*stage[2:])]
+        blocks += [_Join(last, *layers[:2]) if index else _Layers(*layers[:2])]
+        blocks += [_Layers(*layers[2:])]
     return [*blocks, _Layers(*generator.image)], _inputs(generator.map)
 
 
