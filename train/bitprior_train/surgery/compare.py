@@ -29,7 +29,7 @@ from bitprior_train.surgery.images import (
     geometry_of,
     validation_images,
 )
-from bitprior_train.surgery.prior import Prior, load_prior
+from bitprior_train.surgery.prior import load_prior
 from bitprior_train.surgery.problem import Method, Problem, Recovered, measure
 from bitprior_train.surgery.registry import Task, make_method
 from bitprior_train.surgery.results import KIND, ComparisonFile
