@@ -1,7 +1,7 @@
 """IAGAN (Abu Hussein et al. 2020): fit the latent, then the latent and the network's weights."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from bitprior_train.surgery.baselines.fitting import fit, found
@@ -60,7 +60,7 @@ class IAGAN:
 
     def _restart(self, problem: Problem, z0: Tensor) -> Recovered:
         z = z0.clone().requires_grad_()
-        fit(problem, lambda: self._images(z), [([z], self._latent_lr)], self._latent_steps)
+        fit(problem, lambda: self._generator(z), [([z], self._latent_lr)], self._latent_steps)
         rows = range(len(z))
         images = [
             self._adapt(Problem(problem.operator, problem.y[i : i + 1]), z[i : i + 1]) for i in rows
