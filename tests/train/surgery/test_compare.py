@@ -134,6 +134,22 @@ def test_what_does_not_fit_is_refused(folder: Path, capsys, more, complaint: str
     assert complaint in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_prior_that_was_trained_cut_is_recovered_with_as_it_is(folder: Path, capsys) -> None:
+    tiny = ("model.latent=4", "model.filters=2", "model.critic_filters=2", "data.validation=6")
+    more = [f"--set={each}" for each in (*tiny, "optimiser.batch=4", "model.cut=1")]
+    place = ["--steps", "2", "--out", str(folder / "cut")]
+    assert bitprior(["train", "celeba64", "--prior", "dcgan", *more, *place]) == 0
+    record = json.loads((folder / "cut" / "run.json").read_text())
+    assert record["latent"] == 8 * 2 * 4 * 4
+    assert run(folder, "cut", "cut-before-training", "--measurements", "10") == 0
+    (row,) = found(folder)["rows"]
+    assert (row["method"], row["cut"], row["variables"]) == ("Cut before training", 1, 256)
+    assert run(folder, "cut", "gs", "--measurements", "10") == 2
+    assert "a prior trained whole" in capsys.readouterr().err
+    assert run(folder, "gan", "cut-before-training", "--measurements", "10") == 2
+    assert "--set model.cut=1" in capsys.readouterr().err
+
+
 def test_priors_and_methods_must_be_there(folder: Path, capsys) -> None:
     assert run(folder, "gan", "magic") == 2
     assert "methods out of gs" in capsys.readouterr().err
@@ -144,3 +160,9 @@ def test_priors_and_methods_must_be_there(folder: Path, capsys) -> None:
     write_prior(folder / "stranger", "dcgan")
     assert run(folder, "stranger", "gs") == 2
     assert "stranger was trained on" in " ".join(capsys.readouterr().err.split())
+
+
+def test_no_vae_is_trained_cut(folder: Path, capsys) -> None:
+    place = ["--set=model.cut=1", "--out", str(folder / "cut")]
+    assert bitprior(["train", "celeba64", "--prior", "vae", *place]) == 2
+    assert "can be trained cut" in capsys.readouterr().err

@@ -30,7 +30,7 @@ from bitprior_train.surgery.images import (
     validation_images,
 )
 from bitprior_train.surgery.prior import load_prior
-from bitprior_train.surgery.problem import Method, Problem, Recovered, measure
+from bitprior_train.surgery.problem import Method, Problem, Recovered, clamped_loss, measure
 from bitprior_train.surgery.registry import Task, make_method
 from bitprior_train.surgery.results import KIND, ComparisonFile
 
@@ -179,7 +179,7 @@ def _run(
     spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
     return found, {
         "psnr": {"mean": float(values.mean()), "sd": spread, "values": values.tolist()},
-        "loss": float(found.losses.mean()),
+        "loss": float(clamped_loss(problem, found.images).mean()),
         "variables": found.variables,
         "seconds": seconds,
         "settings": dict(method.settings),

@@ -6,6 +6,7 @@ transposed convolutions, a VAE's up-sampling and convolution as one, every layer
 
 from collections.abc import Callable, Iterator
 from math import prod
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -56,12 +57,19 @@ class CutGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return images [B, 3, H, W], nominally in [0, 1], of latents z_c [B, k_c]."""
-        pieces = z.split([prod(part) for part in self.parts], dim=1)
-        pairs = zip(pieces, self.parts, strict=True)
-        state = tuple(piece.reshape(-1, *part) for piece, part in pairs)
+        state: State = ()
+        start = 0
+        for part in self.parts:
+            piece = z[:, start : start + prod(part)] if len(self.parts) > 1 else z
+            state, start = (*state, piece.reshape(-1, *part)), start + prod(part)
         for block in self.kept:
             state = block(state)
         return state[0]
+
+    def without_head(self) -> Self:
+        """Forget the dropped blocks; then there is no h_c. Return this generator."""
+        self.dropped = nn.ModuleList()
+        return self
 
     def head(self, z: Tensor) -> Tensor:
         """Return h_c(z), the latent [B, k_c] that the dropped blocks make of z [B, k_0]."""

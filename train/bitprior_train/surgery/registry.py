@@ -40,7 +40,17 @@ class Task:
     validation: Callable[[], Tensor]
 
     def cut(self, c: int) -> CutGenerator:
-        """Return the prior without its first c blocks."""
+        """Return the prior without its first c blocks.
+
+        Raises:
+            UsageError: It was trained without, or has not so many.
+        """
+        if self.prior.config.model.cut:
+            raise UsageError(
+                "a prior trained whole",
+                f"{self.prior.run}, trained without its first blocks",
+                "use it with cut-before-training only",
+            )
         return cut_off(self.prior.generator, self.prior.kind, c)
 
     def descent(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,6 +86,19 @@ def _intermediate(task: Task, cut: int | None = None, **options: Any) -> Method:
     return IntermediateLayers(task.cut(0), task.cut(c), task.validation(), **settings)
 
 
+def _cut_before(task: Task, **options: Any) -> Method:
+    generator = task.prior.generator
+    if not isinstance(generator, CutGenerator):
+        raise UsageError(
+            "a prior trained without its first blocks",
+            f"{task.prior.run}, trained whole",
+            "train one with --set model.cut=1",
+        )
+    method = GeneratorSurgery(generator, **task.descent(options))
+    method.name = "Cut before training"
+    return method
+
+
 @dataclass(frozen=True)
 class Entry:
     """A method.
@@ -94,6 +117,7 @@ METHODS: dict[str, Entry] = {
     "csgm": Entry(_uncut),
     "untrained-gs": Entry(_untrained),
     "ilo": Entry(_intermediate),
+    "cut-before-training": Entry(_cut_before),
 }
 
 
