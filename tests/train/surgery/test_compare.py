@@ -10,6 +10,7 @@ import pytest
 from bitprior_runtime.cli.main import run as bitprior
 from bitprior_train.data import load_dataset
 from bitprior_train.surgery import compare
+from bitprior_train.surgery.inits import INITS
 from builders.priors import prior_config, write_photos, write_prior
 
 FAST = ["--images", "2", "--restarts", "1"]
@@ -132,6 +133,27 @@ def test_photos_that_no_prior_has_seen_are_recovered(folder: Path, capsys) -> No
 def test_what_does_not_fit_is_refused(folder: Path, capsys, more, complaint: str) -> None:
     assert run(folder, "gan", "gs", *more) == 2
     assert complaint in " ".join(capsys.readouterr().err.split())
+
+
+def test_starts_are_compared(folder: Path) -> None:
+    more = ("--experiment", "inits", "--measurements", "10")
+    assert run(folder, "low", "gs", *more) == 0
+    assert [row["init"] for row in found(folder)["rows"]] == list(INITS)
+
+
+def test_baselines_get_the_same_measurements(folder: Path) -> None:
+    few = {"iagan.latent_steps": 2, "iagan.joint_steps": 1, "mganprior.steps": 2}
+    few |= {"deep-decoder.steps": 1, "deep-decoder.channels": 2, "lasso-dct.iterations": 9}
+    sets = [f"--set={name}={value}" for name, value in few.items()]
+    methods = ["--methods", "lasso-dct,deep-decoder,iagan,mganprior"]
+    place = ["--measurements", "10", "--out", str(folder / "found.json")]
+    assert bitprior(["compare-methods", str(folder / "gan"), *methods, *sets, *FAST, *place]) == 0
+    rows = found(folder)["rows"]
+    names = ["Lasso-DCT", "Deep Decoder", "IAGAN", "mGANprior"]
+    assert [row["method"] for row in rows] == names
+    assert [row["prior_run"] for row in rows] == [None, None, "gan", "gan"]
+    assert [row["cut"] for row in rows] == [None, None, 0, 1]
+    assert all(0 <= row["loss"] < 1 for row in rows)
 
 
 def test_a_prior_that_was_trained_cut_is_recovered_with_as_it_is(folder: Path, capsys) -> None:

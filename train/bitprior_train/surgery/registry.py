@@ -8,6 +8,9 @@ from torch import Tensor
 
 from bitprior_runtime.errors import UsageError
 from bitprior_train.priors.config import Kind
+from bitprior_train.surgery.baselines.deep_decoder import DeepDecoder
+from bitprior_train.surgery.baselines.lasso_dct import LassoDCT, lasso_dct
+from bitprior_train.surgery.baselines.of_prior import iagan, mganprior
 from bitprior_train.surgery.cuts import CutGenerator
 from bitprior_train.surgery.cuts import cut as cut_off
 from bitprior_train.surgery.generator_surgery import GeneratorSurgery, UntrainedSurgery
@@ -63,11 +66,11 @@ class Task:
 
 def _surgery(task: Task, cut: int | None = None, **options: Any) -> Method:
     c = CUTS[task.prior.kind] if cut is None else cut
-    return GeneratorSurgery(task.cut(c), **task.descent(options))
+    return GeneratorSurgery(task.cut(c), first_guess=lasso_dct, **task.descent(options))
 
 
 def _uncut(task: Task, **options: Any) -> Method:
-    return GeneratorSurgery(task.cut(0), **task.descent(options))
+    return GeneratorSurgery(task.cut(0), first_guess=lasso_dct, **task.descent(options))
 
 
 def _untrained(task: Task, cut: int | None = None, **options: Any) -> Method:
@@ -86,6 +89,15 @@ def _intermediate(task: Task, cut: int | None = None, **options: Any) -> Method:
     return IntermediateLayers(task.cut(0), task.cut(c), task.validation(), **settings)
 
 
+def _iagan(task: Task, **options: Any) -> Method:
+    return iagan(task.cut(0), task.prior.kind, **options)
+
+
+def _mganprior(task: Task, cut: int | None = None, **options: Any) -> Method:
+    c = CUTS[task.prior.kind] if cut is None else cut
+    return mganprior(task.cut(0), task.cut(c), task.prior.kind, **options)
+
+
 def _cut_before(task: Task, **options: Any) -> Method:
     generator = task.prior.generator
     if not isinstance(generator, CutGenerator):
@@ -94,7 +106,7 @@ def _cut_before(task: Task, **options: Any) -> Method:
             f"{task.prior.run}, trained whole",
             "train one with --set model.cut=1",
         )
-    method = GeneratorSurgery(generator, **task.descent(options))
+    method = GeneratorSurgery(generator, first_guess=lasso_dct, **task.descent(options))
     method.name = "Cut before training"
     return method
 
@@ -118,6 +130,10 @@ METHODS: dict[str, Entry] = {
     "untrained-gs": Entry(_untrained),
     "ilo": Entry(_intermediate),
     "cut-before-training": Entry(_cut_before),
+    "lasso-dct": Entry(LassoDCT, prior=False),
+    "deep-decoder": Entry(DeepDecoder, prior=False),
+    "iagan": Entry(_iagan),
+    "mganprior": Entry(_mganprior),
 }
 
 
