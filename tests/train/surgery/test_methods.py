@@ -29,11 +29,10 @@ def test_the_whole_prior_finds_its_own_images(cut_prior, truth) -> None:
 
 @pytest.mark.parametrize("init", INITS)
 def test_a_cut_prior_explains_the_measurements_from_every_start(
-    cut_prior, problem: Problem, init: str
+    cut_prior, problem: Problem, truth, init: str
 ) -> None:
     generator = cut_prior("dcgan", 1)
-    guess = problem.operator.adjoint(problem.y).clamp(0, 1)
-    method = GeneratorSurgery(generator, 1.0, 30, True, init, first_guess=lambda _: guess)
+    method = GeneratorSurgery(generator, 1.0, 30, True, init, first_guess=lambda _: truth)
     found = method.recover(problem, seed=0, restarts=2)
     start = start_latents("zero", 3, generator.variables, 0, 1)[0]
     assert (found.losses < 0.3 * recovered(generator, problem, start).losses).all()

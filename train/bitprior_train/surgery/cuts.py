@@ -82,13 +82,13 @@ class CutGenerator(nn.Module):
         return state
 
     def _shapes(self, latent: int) -> tuple[tuple[int, ...], ...]:
-        training = [block.training for block in self.dropped]
+        modes = [(module, module.training) for module in self.dropped.modules()]
         device = next(self.parameters()).device
         with torch.no_grad():  # batch norms of one image only work on their running statistics
             self.dropped.eval()
             state = self._drop(torch.zeros(1, latent, device=device))
-        for block, mode in zip(self.dropped, training, strict=True):
-            block.train(mode)
+        for module, mode in modes:
+            module.training = mode
         return tuple(tuple(part.shape[1:]) for part in state)
 
 
@@ -104,7 +104,7 @@ def cut(generator: nn.Module, kind: Kind, c: int) -> CutGenerator:
         UsageError: There are not more than c blocks.
     """
     blocks, latent = blocks_of(generator, kind)
-    return CutGenerator(blocks, latent, c)
+    return CutGenerator(blocks, latent, c).train(generator.training)
 
 
 def blocks_of(generator: nn.Module, kind: Kind) -> tuple[list[nn.Module], int]:
