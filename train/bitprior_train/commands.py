@@ -8,16 +8,18 @@ import typer
 from bitprior_runtime.cli.verbs import add_verb
 from bitprior_train.demo.command import demo
 from bitprior_train.evaluate_command import evaluate
+from bitprior_train.surgery.command import compare_methods
 from bitprior_train.sweep.command import sweep
 
 _PACKAGES = ("torch", "brevitas", "pydantic", "tensorboard")
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``train``, ``sweep``, ``evaluate`` and ``demo`` to the command line."""
+    """Add ``train``, ``sweep``, ``evaluate``, ``compare-methods`` and ``demo``."""
     add_verb(app, "train", train, extra="train", packages=_PACKAGES)
     add_verb(app, "sweep", sweep, extra="train", packages=_PACKAGES)
     add_verb(app, "evaluate", evaluate, extra="train", packages=("sklearn", "skimage"))
+    add_verb(app, "compare-methods", compare_methods, extra="train", packages=_PACKAGES)
     add_verb(app, "demo", demo, extra="all", packages=("torch", "brevitas", "qonnx", "matplotlib"))
 
 

@@ -124,4 +124,6 @@ LICENCES = {
     "imagenette96": "Imagenette (not STL-10), J. Howard; images from ImageNet, non-commercial "
     "research and education",
     "celeba64": "CelebA, Z. Liu et al., 2015; non-commercial research only, no redistribution",
+    "coco64": "COCO 2017, T.-Y. Lin et al., 2014; each photo under its Flickr owner's Creative "
+    "Commons licence",
 }

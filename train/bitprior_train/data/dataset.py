@@ -86,8 +86,9 @@ def load_dataset(name: str, split_seed: int, validation: int, size: int = 0) -> 
     """Load a data set and split it.
 
     Args:
-        name: ``mnist``, ``cifar10``, ``svhn``, ``stl10``, ``imagenette96`` or ``celeba64`` (from
-            ``BITPRIOR_DATA``, else downloaded, but celeba64), or ``digits`` (inside scikit-learn).
+        name: ``mnist``, ``cifar10``, ``svhn``, ``stl10``, ``imagenette96`` (from
+            ``BITPRIOR_DATA``, else downloaded), ``celeba64``, ``coco64`` (from ``BITPRIOR_DATA``),
+            or ``digits`` (inside scikit-learn).
         split_seed: Seed of the split.
         validation: Number of images set aside for validation.
         size: Pixels a side to shrink the images to, by area averaging; 0: as stored.

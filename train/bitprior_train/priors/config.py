@@ -27,12 +27,21 @@ class PriorModelConfig(Section):
         filters: Channels before the last layer of a ``dcgan``, of all maps of a ``began``, of the
             last maps of a ``vae``.
         critic_filters: The same of the critic, or of the VAE's encoder.
+        cut: Blocks that the generator lacks from the start (Generator Surgery's counter-example);
+            its latent is then what they would have made. Not of a ``vae``: its encoder makes z.
     """
 
     kind: Kind
     latent: Positive
     filters: Positive
     critic_filters: Positive
+    cut: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _encoders_make_z(self) -> Self:
+        if self.kind == "vae" and self.cut:
+            raise ValueError("model.cut of a vae; only a dcgan or began can be trained cut")
+        return self
 
 
 class PriorOptimiserConfig(Section):

@@ -13,7 +13,7 @@ from torch import nn
 from bitprior_runtime.files import write_atomically
 from bitprior_train.data import Dataset
 from bitprior_train.priors.config import PriorConfig
-from bitprior_train.priors.networks import draw_latents
+from bitprior_train.priors.networks import draw_latents, latent_size
 from bitprior_train.quantisers import level_histograms
 
 SAMPLES = 64
@@ -30,7 +30,7 @@ def finish_prior(
 
     model, quantiser = config.model, config.quantiser
     random = torch.Generator().manual_seed(config.run.seed + _SHEET)
-    z = draw_latents(model.kind, SAMPLES, model.latent, random)
+    z = draw_latents(model.kind, SAMPLES, latent_size(model, generator), random)
     write_qonnx(
         generator,
         z[:CHECKED],
@@ -71,7 +71,7 @@ def prior_record(
         "licence": data.licence,
         "geometry": list(data.geometry),
         "bits": config.quantiser.bits,
-        "latent": config.model.latent,
+        "latent": latent_size(config.model, generator),
         "filters": config.model.filters,
         "parameters": sum(
             p.numel() for n, p in generator.named_parameters() if "scaling_impl" not in n

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from bitprior_train.priors.config import PriorConfig
-from bitprior_train.priors.networks import draw_latents
+from bitprior_train.priors.networks import draw_latents, latent_size
 
 Losses = dict[str, float]
 
@@ -62,7 +62,7 @@ class Method(ABC):
 
     def _latents(self, count: int, random: torch.Generator) -> Tensor:
         model = self.config.model
-        return draw_latents(model.kind, count, model.latent, random)
+        return draw_latents(model.kind, count, latent_size(model, self.generator), random)
 
     def _descend(self, name: str, loss: Tensor) -> None:
         adam = self.adams[name]

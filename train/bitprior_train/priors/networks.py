@@ -10,6 +10,7 @@ from bitprior_train.priors.config import PriorModelConfig
 from bitprior_train.priors.critic import DCGANCritic
 from bitprior_train.priors.layers import make_layers
 from bitprior_train.priors.vae import VAEDecoder, VAEEncoder
+from bitprior_train.surgery.cuts import CutGenerator, cut
 
 _DEVIATION = 0.02  # of a DCGAN's first weights
 Geometry = tuple[int, int, int]
@@ -18,16 +19,25 @@ Geometry = tuple[int, int, int]
 def make_prior(
     model: PriorModelConfig, geometry: Geometry, quantiser: QuantiserConfig
 ) -> nn.Module:
-    """Return the generator, z [B, k] -> images [B, 3, H, W].
+    """Return the generator, latents -> images [B, 3, H, W], less its first ``model.cut`` blocks.
 
     Raises:
-        UsageError: It makes no images of that size.
+        UsageError: It makes no images of that size, or has not so many blocks.
     """
     if model.kind == "dcgan":
         layers = make_layers(quantiser)
-        return DCGANGenerator(model.latent, model.filters, geometry, layers.conv_transpose)
-    build = BEGANGenerator if model.kind == "began" else VAEDecoder
-    return build(model.latent, model.filters, geometry[1], quantiser)
+        whole: nn.Module = DCGANGenerator(
+            model.latent, model.filters, geometry, layers.conv_transpose
+        )
+    else:
+        build = BEGANGenerator if model.kind == "began" else VAEDecoder
+        whole = build(model.latent, model.filters, geometry[1], quantiser)
+    return cut(whole, model.kind, model.cut).without_head() if model.cut else whole
+
+
+def latent_size(model: PriorModelConfig, generator: nn.Module) -> int:
+    """Return the length of a generator's latents: k, or k_c of one that was cut from the start."""
+    return generator.variables if isinstance(generator, CutGenerator) else model.latent
 
 
 def make_judge(model: PriorModelConfig, geometry: Geometry) -> nn.Module:

@@ -16,7 +16,7 @@ from bitprior_train.data import Dataset
 from bitprior_train.priors.config import PriorConfig
 from bitprior_train.priors.finish import finish_prior
 from bitprior_train.priors.methods import METHODS, Following, Method
-from bitprior_train.priors.networks import draw_weights, make_judge, make_prior
+from bitprior_train.priors.networks import draw_weights, latent_size, make_judge, make_prior
 from bitprior_train.run_folder import begin_run, continue_run
 from bitprior_train.runlog import RunLog
 
@@ -117,7 +117,7 @@ def start_prior(
 def _settle(method: Method, config: PriorConfig) -> None:
     """Let learned scales take their start from the weights, which they do at the first use."""
     with torch.no_grad():
-        method.generator.eval()(torch.zeros(2, config.model.latent))
+        method.generator.eval()(torch.zeros(2, latent_size(config.model, method.generator)))
 
 
 class PriorTrainer:
