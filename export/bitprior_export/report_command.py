@@ -44,9 +44,9 @@ def report(
     json: JsonFlag = False,
 ) -> None:
     """Show what evaluations found: tables beside the paper's, figures, images, commands."""
-    from bitprior_export.report.markdown import fill as fill_document
     from bitprior_export.report.findings import Report
     from bitprior_export.report.folder import read_findings
+    from bitprior_export.report.markdown import fill as fill_document
     from bitprior_export.report.surgery.prior import add_prior
 
     documents = fill or []
