@@ -34,7 +34,7 @@ def table_markdown(table: Table) -> str:
         f"| {' | '.join(_escape(cell) for cell in cells)} |"
         for cells in (table.columns, *table.rows)
     ]
-    lines.insert(1, f"|{'|'.join(alignment)}|")
+    lines = [lines[0], f"|{'|'.join(alignment)}|", *lines[1:]] if table.rows else []
     lead = [f"{_escape(sentence)}\n" for sentence in table.lead]
     return "\n".join([*lead, *lines, *(f"\n{_escape(note)}" for note in table.notes)])
 

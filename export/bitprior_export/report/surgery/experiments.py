@@ -19,14 +19,14 @@ def raw_table(comparisons: Sequence[Comparison]) -> Sequence[Table]:
     )
     rows = [
         [
-            network,
             method_label(method, next(iter(by_images.values()))[1].cut),
+            network,
             *(spread(by_images.get(each)) for each in images),
         ]
         for network, methods in found.items()
         for method, by_images in methods.items()
     ]
-    columns = ("prior", "method", *map(images_label, images))
+    columns = ("method", "prior", *map(images_label, images))
     title = "Representation and optimisation error: A = I, no noise"
     note = (
         f"{SPREAD} Own samples are in the range of the uncut prior: what no GS loses on them is "

@@ -85,8 +85,8 @@ def gaussian_tables(comparisons: Sequence[Comparison]) -> Mapping[str, Table]:
     for dataset in dict.fromkeys(line.dataset for line in found):
         chosen = [line for line in found if line.dataset == dataset]
         title = f"Generator Surgery on {dataset}, Gaussian measurements"
-        names = [[line.network or NONE, line.label] for line in chosen]
-        columns = ("prior", "method")
+        names = [[line.label, line.network or NONE] for line in chosen]
+        columns = ("method", "prior")
         tables[dataset] = _over_m(f"gs-{dataset}", title, columns, names, chosen)
     return tables
 
@@ -116,8 +116,8 @@ def bits_tables(comparisons: Sequence[Comparison]) -> Mapping[str, Table]:
     tables = {}
     for dataset, chosen in bit_lines(comparisons).items():
         title = f"Generator Surgery with low-bit priors, {dataset}"
-        names = [[line.network or NONE, line.label, f"{line.bits}"] for line in chosen]
-        columns = ("prior", "method", "bits")
+        names = [[f"{line.bits}-bit", line.network or NONE, line.label] for line in chosen]
+        columns = ("weights", "prior", "method")
         lead = list(below_float(chosen))
         tables[dataset] = _over_m(f"gs-bits-{dataset}", title, columns, names, chosen, lead)
     return tables

@@ -1,5 +1,6 @@
 """The page's part on Generator Surgery: figures, images and how much it weighs."""
 
+import base64
 import re
 from io import BytesIO
 
@@ -9,8 +10,10 @@ from PIL import Image
 
 from bitprior_export.report import Report, read_findings
 from bitprior_export.report.html import render
+from bitprior_export.report.surgery.comparison import EXPERIMENTS
 from bitprior_export.report.surgery.pictures import picture, sheet
 from bitprior_export.report.surgery.prior import add_prior
+from bitprior_runtime.cli.main import run
 from builders.comparisons import comparison, pictures, prior_run, trial, write_everything
 from builders.results import write
 
@@ -99,9 +102,29 @@ def test_a_sheet_holds_images_row_by_row_and_gray_ones_are_shown():
     assert tiled.shape == (1, 4, 24)
     assert tiled[0, 0, ::3].tolist() == list(range(8))
     assert tiled[0, 2, ::3].tolist() == list(range(8, 16))
-    import base64
-
     data = base64.b64decode(picture(tiled * 10).split(",")[1])
     with Image.open(BytesIO(data)) as image:
         assert image.size == (24, 4)
         assert abs(np.asarray(image).astype(int) - tiled[0] * 10).max() < 12
+
+
+def test_texts_of_comparisons_and_priors_are_shown_and_not_run(tmp_path):
+    attack = "<script>alert(1)</script>' | [a](javascript:x) $\\frac$ ```"
+    texts = dict.fromkeys(("prior", "prior_run", "init", "operator"), attack)
+    rows = [trial(method, **texts, settings={attack: attack}) for method in ("GS", "CSGM")]
+    files = dict.fromkeys(("dataset", "part", "command", "machine", "commit"), attack)
+    folder = tmp_path / "results"
+    for experiment in EXPERIMENTS:
+        document = comparison(*rows, *rows, experiment=experiment, **files)
+        document["rows"][2]["cut"], document["rows"][2]["init"] = 2, "zero"
+        write(folder, f"<i>{experiment}", document, pictures(4))
+    add_prior(prior_run(tmp_path, dataset=attack, prior=attack), folder)
+    page = of(folder)
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert "<i>" not in page
+    out = tmp_path / "r.md"
+    assert run(["report", str(folder), "--format", "md", "--out", str(out)]) == 0
+    outside = re.sub(r"(?ms)^(````+)$.*?^\1$", "", out.read_text("utf-8"))
+    assert "<script" not in outside
+    assert not re.search(r"(?<!\\)\]\(", outside), "no link"

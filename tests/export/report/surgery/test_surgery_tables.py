@@ -18,11 +18,11 @@ def tables(*documents):
 def test_methods_stand_over_m_with_their_spread():
     rows = [trial("GS", 600, 24.0), trial("GS", 2000, 28.0), trial("Lasso-DCT", 600, 20.0)]
     table = tables(comparison(*rows))["gs-celeba64"]
-    assert table.columns == ("prior", "method", "m = 600, m/n = 0.049", "m = 2000, m/n = 0.163")
+    assert table.columns == ("method", "prior", "m = 600, m/n = 0.049", "m = 2000, m/n = 0.163")
     lasso, surgery = table.rows
-    assert lasso[:2] == [NONE, "Lasso-DCT"]
+    assert lasso[:2] == ["Lasso-DCT", NONE]
     assert lasso[3] == NONE
-    assert surgery[:2] == ["dcgan, 32 filters", "GS, cut 1"]
+    assert surgery[:2] == ["GS, cut 1", "dcgan, 32 filters"]
     assert surgery[2].startswith("24.00 ± 2.")
     assert "celeba64, test, first 12 images" in table.notes[0]
 
@@ -41,7 +41,7 @@ def test_bit_widths_are_compared_with_32_bits_image_by_image():
     rows = [trial(m=m, psnr=24.0 + m / 1000, bits=bits) for bits in (32,) for m in (600, 2000)]
     rows += [trial(m=m, psnr=23.5 + m / 1000, bits=4) for m in (600, 2000, 6000)]
     table = tables(comparison(*rows))["gs-bits-celeba64"]
-    assert [row[2] for row in table.rows] == ["32", "4"]
+    assert [row[0] for row in table.rows] == ["32-bit", "4-bit"]
     (sentence,) = table.lead
     assert sentence.startswith("dcgan, 32 filters, GS, cut 1: 4 bits minus 32 bits is -0.50 ± 0.")
     assert "gs-bits-celeba64" not in tables(comparison(trial()))
@@ -58,7 +58,7 @@ def test_raw_reconstruction_tells_training_and_test_images_apart():
     found = tables(raw("own samples", 38.0, 34.0), training, raw("celeba64", 19.0, 33.0))
     table = found["gs-raw"]
     assert table.columns[2:] == ("celeba64, test", "celeba64, train", "own samples")
-    assert [row[1] for row in table.rows] == ["no GS (CSGM)", "GS, cut 1"]
+    assert [row[0] for row in table.rows] == ["no GS (CSGM)", "GS, cut 1"]
     assert [cell[:4] for cell in table.rows[0][2:]] == ["19.0", "21.0", "38.0"]
 
 
