@@ -121,6 +121,8 @@ def raw(dataset: str, whole: float, cut: float, **changed: Any) -> dict[str, Any
     """Raw reconstruction of a data set with and without surgery."""
     known = {"operator": "identity", "m": N}
     rows = [trial("CSGM", N, whole, **known), trial("GS", N, cut, **known)]
+    if dataset == "own samples":
+        changed = {"part": f"made by gs-dcgan-32bit, {IMAGES} images", **changed}
     return comparison(*rows, experiment="raw", dataset=dataset, **changed)
 
 

@@ -21,6 +21,7 @@ from bitprior_export.report.surgery.selection import Line
 _SIZE = (3.3, 3.2)
 _BAND = 0.15
 _SHIFT = 0.07
+_NARROW = 13  # characters of a label of which three fit side by side
 # Colour and marker tell the methods apart, each the same in all figures.
 STYLES: Mapping[str, tuple[str, str]] = {
     GS: ("#2f7ed8", "o"),
@@ -64,17 +65,21 @@ def _over_ratio(title: str, entries: Sequence[tuple[Line, str, str, str]]) -> st
     def panel(axes: Axes) -> None:
         for line, label, colour, marker in entries:
             trials = [trial for _, trial in line.points.values()]
-            at = [trial.measurements / trial.pixels for trial in trials]
             means = [trial.psnr.mean for trial in trials]
             spreads = [trial.psnr.deviation for trial in trials]
-            _banded(axes, at, means, spreads, label, colour, marker)
-        axes.set_xscale("log", subs=())
-        ratios = sorted({x for each in axes.lines for x in each.get_xdata()})
-        axes.set_xticks(_apart(ratios), [f"{ratio:.2g}" for ratio in _apart(ratios)])
+            _banded(axes, _ratios(line), means, spreads, label, colour, marker)
+        axes.set_xscale("log")
+        ticks = _apart(sorted({ratio for line, *_ in entries for ratio in _ratios(line)}))
+        axes.set_xticks(ticks, [f"{ratio:.2g}" for ratio in ticks])
+        axes.minorticks_off()
         axes.set_xlabel("m/n")
         _finish(axes, title)
 
     return draw(panel, _SIZE)
+
+
+def _ratios(line: Line) -> Sequence[float]:
+    return [trial.measurements / trial.pixels for _, trial in line.points.values()]
 
 
 def _apart(ratios: Sequence[float]) -> Sequence[float]:
@@ -156,4 +161,6 @@ def _finish(axes: Axes, title: str) -> None:
     axes.set_ylabel(_Y_LABEL)
     figure = axes.get_figure()
     assert figure is not None
-    figure.legend(loc="outside lower center", ncols=3, fontsize=7.5, handlelength=1.4)
+    longest = max(len(label) for label in axes.get_legend_handles_labels()[1])
+    columns = 3 if longest <= _NARROW else 2
+    figure.legend(loc="outside lower center", ncols=columns, fontsize=7.5, handlelength=1.4)

@@ -7,7 +7,6 @@ from math import hypot, sqrt
 from statistics import NormalDist, mean, stdev
 from typing import TypeAlias
 
-from bitprior_export.report.surgery.comparison import OWN_SAMPLES, Trial
 from bitprior_export.report.surgery.selection import Found
 
 # Fewer images give no interval worth its name.
@@ -65,14 +64,9 @@ def problem_of(found: Found) -> tuple[object, ...]:
     ``first N`` images are the front of ``first M``, and the noise of an image does not depend on
     how many there are: they are compared on what they share.
     """
-    comparison, trial = found
+    comparison = found[0]
     part = re.sub(r"first \d+", "first", comparison.part)
-    whose = _maker(trial) if comparison.dataset == OWN_SAMPLES else None
-    return comparison.dataset, part, comparison.split_hash, comparison.seed, whose
-
-
-def _maker(trial: Trial) -> tuple[object, ...]:
-    return trial.prior_run, trial.network, trial.bits
+    return comparison.dataset, part, comparison.split_hash, comparison.seed
 
 
 def difference_of(first: Values, second: Values) -> Difference | None:

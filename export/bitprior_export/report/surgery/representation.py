@@ -20,7 +20,8 @@ def raw_found(
     for found in found_in(comparisons, RAW):
         comparison, trial = found
         if trial.network is not None and trial.bits == FLOAT_BITS:
-            images = (comparison.dataset, comparison.part.split(",")[0])
+            own = comparison.dataset == OWN_SAMPLES
+            images = (comparison.dataset, "" if own else comparison.part.split(",")[0])
             by_images = tree.setdefault(trial.network, {}).setdefault(trial.method, {})
             by_images.setdefault(images, found)
     return tree

@@ -103,8 +103,7 @@ def test_fewer_images_of_the_same_front_are_compared_on_what_they_share():
 def test_own_samples_of_two_priors_are_not_the_same_images():
     first = found_of(raw("own samples", 38, 34))
     other = raw("own samples", 30, 34)
-    for row in other["rows"]:
-        row["prior_run"] = "another"
+    other["part"], other["split_hash"] = "made by another, 12 images", "0" * 64
     assert paired(first, found_of(other, 1)) is None
     assert paired(first, found_of(raw("own samples", 38, 34), 1)) is not None
 
