@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bitprior_export.report import Report, read_results
+from bitprior_export.report import Report, read_findings
 from bitprior_export.report.markdown import MARKED, filled, render_markdown
 from bitprior_export.report_command import SUMMARY, TITLE
 from bitprior_runtime.cli.main import run
@@ -17,19 +17,19 @@ REFILL = "run: bitprior report results --format md --out docs/results.md --fill 
 
 
 def test_docs_results_is_what_the_results_give():
-    made = render_markdown(Report(TITLE, SUMMARY, read_results(RESULTS), {}))
+    made = render_markdown(Report(TITLE, SUMMARY, read_findings(RESULTS), {}))
     assert (ROOT / "docs/results.md").read_text("utf-8") == made, REFILL
 
 
 def test_the_readmes_tables_are_what_the_results_give():
     readme = (ROOT / "README.md").read_text("utf-8")
     assert MARKED.search(readme), "the README shows results"
-    assert filled(readme, read_results(RESULTS), "README.md") == readme, REFILL
+    assert filled(readme, read_findings(RESULTS), "README.md") == readme, REFILL
 
 
 def test_every_row_has_the_commands_that_make_it():
     document = (ROOT / "docs/results.md").read_text("utf-8")
-    for found in read_results(RESULTS):
+    for found in read_findings(RESULTS).results:
         assert found.command in document
         for row in found.rows:
             assert any(command.startswith("bitprior train") for command in row.made_by)
@@ -58,7 +58,7 @@ def test_a_documents_marked_table_is_brought_up_to_date(results, tmp_path, capsy
 
 
 def test_an_unknown_marker_and_no_marker_are_refused(results):
-    found = read_results(results)
+    found = read_findings(results)
     with pytest.raises(UsageError, match=r"mnist, .*rows in doc\.md.*'nist'"):
         filled("<!-- results:nist -->\n<!-- results end -->", found, "doc.md")
     with pytest.raises(UsageError, match="none"):

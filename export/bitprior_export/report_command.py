@@ -10,7 +10,7 @@ from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable, write_atomically
 
 if TYPE_CHECKING:
-    from bitprior_export.report.results import Report
+    from bitprior_export.report.findings import Report
 
 Format: TypeAlias = Literal["html", "md", "csv", "json"]
 
@@ -22,7 +22,9 @@ SUMMARY = (
 
 
 def report(
-    results: Annotated[Path, typer.Argument(help="Folder of what bitprior evaluate --out wrote.")],
+    results: Annotated[
+        Path, typer.Argument(help="Folder of what evaluate and compare-methods wrote.")
+    ],
     out: Annotated[Path | None, typer.Option(help="The file to write.")] = None,
     format_: Annotated[
         Format, typer.Option("--format", help="html: one page that needs nothing but itself.")
@@ -31,28 +33,40 @@ def report(
         list[Path] | None,
         typer.Option(help="Document whose marked tables are brought up to date; may be repeated."),
     ] = None,
+    priors: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Run of bitprior train --prior whose facts and samples are put into the folder "
+            "first; may be repeated."
+        ),
+    ] = None,
     title: Annotated[str, typer.Option(help="Heading of html and md.")] = TITLE,
     json: JsonFlag = False,
 ) -> None:
     """Show what evaluations found: tables beside the paper's, figures, images, commands."""
+    from bitprior_export.report.findings import Report
+    from bitprior_export.report.folder import read_findings
     from bitprior_export.report.markdown import fill as fill_document
-    from bitprior_export.report.reading import read_results
-    from bitprior_export.report.results import Report
+    from bitprior_export.report.surgery.prior import add_prior
 
     documents = fill or []
     if out is None and not documents:
         raise UsageError("--out FILE, or --fill DOCUMENT", "neither", "say where the report goes")
     if out is not None:
         check_writable(out)
-    found = read_results(results)
+    for run in priors or []:
+        add_prior(run, results)
+    found = read_findings(results)
     if out is not None:
         write_atomically(out, _render(Report(title, SUMMARY, found, {}), format_).encode())
     for document in documents:
         fill_document(document, found)
     written = [str(path) for path in (*([out] if out else []), *documents)]
-    rows = sum(len(result.rows) for result in found)
-    line = f"Reported {rows} rows of {len(found)} results in {', '.join(written)}"
-    emit({"written": written, "results": len(found), "rows": rows}, line, json)
+    rows = sum(len(result.rows) for result in found.results)
+    rows += sum(len(comparison.trials) for comparison in found.comparisons)
+    count = len(found.results) + len(found.comparisons)
+    line = f"Reported {rows} rows of {count} results in {', '.join(written)}"
+    emit({"written": written, "results": count, "rows": rows}, line, json)
 
 
 def _render(report: "Report", format_: Format) -> str:
@@ -61,7 +75,7 @@ def _render(report: "Report", format_: Format) -> str:
     from bitprior_export.report.markdown import render_markdown
 
     if format_ == "csv":
-        return render_csv(report.results)
+        return render_csv(report.findings)
     if format_ == "json":
-        return render_json(report.results)
+        return render_json(report.findings)
     return render_markdown(report) if format_ == "md" else render(report)

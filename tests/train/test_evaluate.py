@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bitprior_export.bundle.writer import write_bundle
-from bitprior_export.report import read_results
+from bitprior_export.report import read_findings
 from bitprior_runtime import load
 from bitprior_runtime.cli.main import run as bitprior
 from bitprior_runtime.images.png import to_bytes
@@ -113,7 +113,7 @@ def test_the_command_in_the_result_gives_the_result_again(
 
 
 def test_the_report_reads_what_evaluate_writes(folder: Path, found: dict[str, Any]) -> None:
-    by_name = {result.name: result for result in read_results(folder)}
+    by_name = {result.name: result for result in read_findings(folder).results}
     result = by_name["found"]
     assert [row.psnr.mean for row in result.rows] == [row["psnr"]["mean"] for row in found["rows"]]
     samples = result.samples

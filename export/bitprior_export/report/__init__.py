@@ -1,15 +1,18 @@
 """The report: what every prior is worth and what it costs, from the results of evaluations."""
 
+from bitprior_export.report.findings import Findings, Report
+from bitprior_export.report.folder import read_findings
 from bitprior_export.report.html import write_report
-from bitprior_export.report.reading import KIND, parse_result, parse_samples, read_results
-from bitprior_export.report.results import Report, Result
+from bitprior_export.report.reading import KIND, parse_result, parse_samples
+from bitprior_export.report.results import Result
 
 __all__ = [
     "KIND",
+    "Findings",
     "Report",
     "Result",
     "parse_result",
     "parse_samples",
-    "read_results",
+    "read_findings",
     "write_report",
 ]

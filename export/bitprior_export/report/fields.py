@@ -9,6 +9,7 @@ from bitprior_runtime.errors import UsageError
 MAX_TEXT = 4096
 MAX_ITEMS = 1024
 LARGEST = 1e15
+_SCALARS = (str, int, float, bool, type(None))
 
 
 class Fields:
@@ -35,6 +36,23 @@ class Fields:
     def texts(self, name: str) -> Sequence[str]:
         """Return a list of texts."""
         return [self._as_text(item, name) for item in self._list(name)]
+
+    def choice(self, name: str, known: Sequence[str]) -> str:
+        """Return one of some texts."""
+        value = self.text(name)
+        if value not in known:
+            raise wrong(f"{self._where}: {name} out of {', '.join(known)}", value)
+        return value
+
+    def scalars(self, name: str) -> Mapping[str, str]:
+        """Return the numbers and texts of an object, as texts."""
+        values = self._get(name)
+        fits = isinstance(values, Mapping) and len(values) <= MAX_ITEMS
+        if not fits or not all(type(each) in _SCALARS for each in values.values()):
+            raise wrong(f"{self._where}: {name} as an object of numbers and texts", values)
+        return {
+            self._as_text(key, name): self._as_text(f"{each}", name) for key, each in values.items()
+        }
 
     def integer(self, name: str, least: int = 0) -> int:
         """Return an integer of at least ``least``."""

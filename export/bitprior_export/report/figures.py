@@ -1,45 +1,18 @@
 """Figures as inline SVG: accuracy, size and time against bit width, sparsity sweeps, weights."""
 
-import io
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from bitprior_export.report.drawing import INK, draw
 from bitprior_export.report.results import Result, Row
 
 # Shares are drawn from the smallest on that can be seen: a few large weights are what sets four
 # bits apart from one.
 _LEAST_SHARE = 1e-5
-_LONG = re.compile(r"\d+\.\d{3,}(?![\d.]*e)")
-# A gray that reads on white and on black paper: the figure follows the page's colour scheme.
-_INK = "#808890"
 _COLOURS = {"psnr": "#2f7ed8", "bytes": "#d9822b", "ms": "#3a9d5d", "weights": "#8a6fd1"}
 _LINES = ("#2f7ed8", "#d9822b", "#3a9d5d", "#c2528b", "#8a6fd1", "#20a4a9")
-_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "bitprior",
-    "text.parse_math": False,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # with matplotlib; the page's reader may have another
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
-    "axes.titlesize": 10,
-    "axes.titlecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "legend.labelcolor": _INK,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 
 
 def width_figures(result: Result) -> Sequence[str]:
@@ -57,9 +30,9 @@ def width_figures(result: Result) -> Sequence[str]:
             capsize=3,
         )
         for baseline in result.baselines:
-            axes.axhline(baseline.psnr.mean, color=_INK, linewidth=0.8, linestyle=":")
+            axes.axhline(baseline.psnr.mean, color=INK, linewidth=0.8, linestyle=":")
             place = (len(rows) - 1, baseline.psnr.mean)
-            axes.annotate(baseline.label, place, ha="right", va="bottom", fontsize=8, color=_INK)
+            axes.annotate(baseline.label, place, ha="right", va="bottom", fontsize=8, color=INK)
         axes.set_ylabel("PSNR, dB (95 % interval)")
 
     def size(axes: Axes) -> None:
@@ -71,17 +44,17 @@ def width_figures(result: Result) -> Sequence[str]:
         axes.bar(range(len(rows)), [row.recovery_ms for row in rows], color=_COLOURS["ms"])
         axes.set_ylabel("one recovery, ms")
 
-    return [_over_widths(draw, rows) for draw in (quality, size, time)]
+    return [_over_widths(content, rows) for content in (quality, size, time)]
 
 
-def _over_widths(draw: Callable[[Axes], None], rows: Sequence[Row]) -> str:
+def _over_widths(content: Callable[[Axes], None], rows: Sequence[Row]) -> str:
     def panel(axes: Axes) -> None:
-        draw(axes)
+        content(axes)
         labels = ["DCS" if row.system.endswith("DCS") else str(row.bits) for row in rows]
         axes.set_xticks(range(len(rows)), labels)
         axes.set_xlabel("bits per weight")
 
-    return _draw(panel)
+    return draw(panel)
 
 
 def weight_figures(result: Result) -> Sequence[str]:
@@ -104,7 +77,7 @@ def _weights(row: Row) -> str:
         axes.set_xlabel("level" if level else "weight / standard deviation")
         axes.set_ylabel("share of weights")
 
-    return _draw(panel)
+    return draw(panel)
 
 
 def sparsity_figures(systems: Mapping[str, Mapping[int, Row]]) -> Sequence[str]:
@@ -129,27 +102,6 @@ def sparsity_figures(systems: Mapping[str, Mapping[int, Row]]) -> Sequence[str]:
         axes.legend(fontsize=8)
 
     return [
-        _draw(lambda axes: of(axes, "psnr", "PSNR, dB (95 % interval)")),
-        _draw(lambda axes: of(axes, "ssim", "SSIM (95 % interval)")),
+        draw(lambda axes: of(axes, "psnr", "PSNR, dB (95 % interval)")),
+        draw(lambda axes: of(axes, "ssim", "SSIM (95 % interval)")),
     ]
-
-
-def _draw(panel: Callable[[Axes], None]) -> str:
-    """Return one small panel as an <svg> element, the same bytes for the same data."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.3, 2.7), layout="constrained")
-        panel(figure.subplots())
-        file = io.StringIO()
-        figure.savefig(file, format="svg", transparent=True, metadata=_NO_METADATA)
-    text = file.getvalue()
-    return _compact(text[text.index("<svg") :])
-
-
-def _compact(svg: str) -> str:
-    """Return the same picture in half the bytes: no comments, indents or thousandths of a point."""
-    svg = re.sub(r">\s+<", "><", re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL))
-    return re.sub(r"<[^>]*>", lambda tag: _LONG.sub(_rounded, " ".join(tag[0].split())), svg)
-
-
-def _rounded(number: re.Match[str]) -> str:
-    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")

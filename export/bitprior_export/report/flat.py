@@ -6,8 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bitprior_export.report.findings import Findings
 from bitprior_export.report.paper import TABLE_1
 from bitprior_export.report.results import Result, Row
+from bitprior_export.report.surgery.flat import comparison_records, prior_record
+from bitprior_export.report.surgery.orderings import claims
+from bitprior_export.report.surgery.published import OVERPARAMETRISATION
+from bitprior_export.report.tables import commands
 
 # A spreadsheet runs a cell that begins with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -18,30 +23,34 @@ def records(results: Sequence[Result]) -> Sequence[Mapping[str, Any]]:
     return [_record(result, row) for result in results for row in result.rows]
 
 
-def render_json(results: Sequence[Result]) -> str:
-    """Return rows, the paper's own Table 1, and the commands."""
+def render_json(findings: Findings) -> str:
+    """Return rows, the papers' own tables, what their orderings are worth here, and commands."""
     document = {
-        "rows": records(results),
+        "rows": records(findings.results),
+        "comparisons": comparison_records(findings.comparisons),
+        "orderings": [
+            {"ordering": each.number, "verdict": each.verdict, "sentence": each.sentence}
+            for each in (claims(findings.comparisons) if findings.comparisons else ())
+        ],
+        "priors": [prior_record(prior) for prior in findings.priors],
         "paper": {
             dataset: {name: {"psnr": p, "ssim": s} for name, (p, s) in systems.items()}
             for dataset, systems in TABLE_1.items()
         },
-        "commands": {
-            result.name: [
-                *dict.fromkeys(command for row in result.rows for command in row.made_by),
-                result.command,
-            ]
-            for result in results
-        },
+        "paper_overparametrisation": OVERPARAMETRISATION,
+        "commands": commands(findings),
     }
     return json.dumps(document, indent=1) + "\n"
 
 
-def render_csv(results: Sequence[Result]) -> str:
-    """Return the rows as CSV with a line of headings."""
-    rows = records(results)
+def render_csv(findings: Findings) -> str:
+    """Return the rows as CSV with a line of headings; a cell without a meaning there is empty."""
+    rows = [*records(findings.results), *comparison_records(findings.comparisons)]
+    rows = rows or [prior_record(prior) for prior in findings.priors]
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(
+        file, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
     return file.getvalue()

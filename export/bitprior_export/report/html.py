@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 
-from bitprior_export.report.grid import Line, grid_lines
-from bitprior_export.report.results import FLOAT_BITS, Report, Result
+from bitprior_export.report.findings import Findings, Report
+from bitprior_export.report.grid import grid_lines
+from bitprior_export.report.results import FLOAT_BITS, Result
+from bitprior_export.report.section import Panels, Section
 from bitprior_export.report.selection import main_results, sweeps
 from bitprior_export.report.tables import (
-    Table,
+    commands,
     paper_tables,
-    provenance_table,
+    provenance_tables,
     seed_table,
     sensing_table,
     sparsity_tables,
@@ -19,23 +20,6 @@ from bitprior_export.report.tables import (
 )
 from bitprior_runtime.errors import MissingExtraError
 from bitprior_runtime.files import write_atomically
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page.
-
-    Attributes:
-        table: Its figures as a table.
-        figures: SVG elements.
-        weights: SVG elements that show how weights are spread.
-        grid: Lines of images.
-    """
-
-    table: Table
-    figures: Sequence[str] = ()
-    weights: Sequence[str] = ()
-    grid: Sequence[Line] = ()
 
 
 def write_report(path: str | os.PathLike[str], report: Report) -> None:
@@ -66,20 +50,24 @@ def render(report: Report) -> str:
     facts = {**report.facts, "figures": f"matplotlib {mpl.__version__}"}
     return template.render(
         report=report,
-        sections=_sections(report.results),
-        rows=provenance_table(report.results),
+        sections=_sections(report.findings),
+        rows=provenance_tables(report.findings),
+        commands=commands(report.findings),
         facts=facts,
     )
 
 
-def _sections(results: Sequence[Result]) -> Sequence[Section]:
+def _sections(findings: Findings) -> Sequence[Section]:
     from bitprior_export.report.figures import sparsity_figures
+    from bitprior_export.report.surgery.sections import surgery_sections
 
+    results = findings.results
     sections = [Section(table) for table in paper_tables(results)]
     sections += [_width_section(result) for result in main_results(results)]
     for table, systems in zip(sparsity_tables(results), sweeps(results).values(), strict=True):
-        sections.append(Section(table, sparsity_figures(systems)))
-    return [*sections, *map(Section, seed_table(results)), *map(Section, sensing_table(results))]
+        sections.append(Section(table, [Panels("", sparsity_figures(systems))]))
+    sections += [Section(table) for table in (*seed_table(results), *sensing_table(results))]
+    return [*sections, *surgery_sections(findings.comparisons, findings.priors)]
 
 
 def _width_section(result: Result) -> Section:
@@ -88,9 +76,7 @@ def _width_section(result: Result) -> Section:
 
     row = result.rows[0]
     first = row.engine == "float" and row.sensing_bits == FLOAT_BITS and row.solver.papers
-    return Section(
-        width_table(result),
-        width_figures(result),
-        weight_figures(result) if first else (),
-        grid_lines(result),
-    )
+    panels = [Panels("", width_figures(result))]
+    if first:
+        panels.append(Panels("How the weights are spread", weight_figures(result)))
+    return Section(width_table(result), panels, grid_lines(result))

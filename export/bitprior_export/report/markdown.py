@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bitprior_export.report.results import Report, Result
-from bitprior_export.report.tables import Table, all_tables
+from bitprior_export.report.findings import Findings, Report
+from bitprior_export.report.table import Table
+from bitprior_export.report.tables import all_tables, commands
 from bitprior_runtime.errors import MissingFileError, UsageError
 from bitprior_runtime.files import write_atomically
 
@@ -18,29 +19,28 @@ _SPECIAL = re.compile(r"([|<>&*_`\[\]\\])")
 def render_markdown(report: Report) -> str:
     """Return the report as Markdown: every table, and the commands that make every number."""
     parts = [f"# {_escape(report.title)}", _escape(report.summary)]
-    for table in all_tables(report.results):
+    for table in all_tables(report.findings):
         parts += [f"## {_escape(table.title)}", table_markdown(table)]
     parts.append("## Commands")
-    for result in report.results:
-        parts += [f"### {_escape(result.name)}", _commands(result)]
+    for name, lines in commands(report.findings).items():
+        parts += [f"### {_escape(name)}", _code(lines)]
     return "\n\n".join(parts) + "\n"
 
 
 def table_markdown(table: Table) -> str:
-    """Return one table with its notes."""
+    """Return one table with its sentences and notes."""
     alignment = ["---", *("---:" for _ in table.columns[1:])]
     lines = [
         f"| {' | '.join(_escape(cell) for cell in cells)} |"
         for cells in (table.columns, *table.rows)
     ]
-    lines.insert(1, f"|{'|'.join(alignment)}|")
-    return "\n".join([*lines, *(f"\n{_escape(note)}" for note in table.notes)])
+    lines = [lines[0], f"|{'|'.join(alignment)}|", *lines[1:]] if table.rows else []
+    lead = [f"{_escape(sentence)}\n" for sentence in table.lead]
+    return "\n".join([*lead, *lines, *(f"\n{_escape(note)}" for note in table.notes)])
 
 
-def _commands(result: Result) -> str:
-    """Return the commands in the order in which they are run, each once, as a code block."""
-    commands = [command for row in result.rows for command in row.made_by]
-    listed = "\n".join(dict.fromkeys([*commands, result.command]))
+def _code(lines: Sequence[str]) -> str:
+    listed = "\n".join(lines)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", listed)), default=0))
     return f"{fence}\n{listed}\n{fence}"
 
@@ -49,7 +49,7 @@ def _escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text).replace("\n", " ")
 
 
-def filled(text: str, results: Sequence[Result], where: str) -> str:
+def filled(text: str, findings: Findings, where: str) -> str:
     """Return a document with the tables of today between its markers.
 
     A table stands between ``<!-- results:NAME -->`` and ``<!-- results end -->``.
@@ -57,7 +57,7 @@ def filled(text: str, results: Sequence[Result], where: str) -> str:
     Raises:
         UsageError: There is no marker, or none of the tables has its name.
     """
-    tables = {table.name: table for table in all_tables(results)}
+    tables = {table.name: table for table in all_tables(findings)}
     if not MARKED.search(text):
         raise UsageError(
             f"markers {_BEGIN.format('NAME')} and {_END} in {where}", "none", "add them"
@@ -74,7 +74,7 @@ def filled(text: str, results: Sequence[Result], where: str) -> str:
     return MARKED.sub(table_of, text)
 
 
-def fill(path: Path, results: Sequence[Result]) -> None:
+def fill(path: Path, findings: Findings) -> None:
     """Put the tables of today between the markers of a document.
 
     Raises:
@@ -86,4 +86,4 @@ def fill(path: Path, results: Sequence[Result]) -> None:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MissingFileError(f"a readable document {path}", str(error), "check it") from error
-    write_atomically(path, filled(text, results, str(path)).encode())
+    write_atomically(path, filled(text, findings, str(path)).encode())

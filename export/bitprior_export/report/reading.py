@@ -1,14 +1,11 @@
-"""Read a folder of results: JSON that ``bitprior evaluate --out`` wrote, and images beside it."""
+"""Read evaluations: JSON that ``bitprior evaluate --out`` wrote, and images beside it."""
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitprior_export.image_files import BROKEN_ARCHIVE, MAX_ARCHIVE_BYTES, read_archive
+from bitprior_export.image_files import read_archive
 from bitprior_export.report.fields import Fields, wrong
 from bitprior_export.report.results import (
     Baseline,
@@ -18,36 +15,10 @@ from bitprior_export.report.results import (
     Solver,
     Weights,
 )
-from bitprior_runtime.errors import MissingFileError, UsageError
-from bitprior_runtime.files import read_bytes
 
 KIND = "bitprior evaluation"
-MAX_JSON_BYTES = 2**24
 MAX_SAMPLES = 16
 MAX_SIDE = 256
-
-
-def read_results(folder: Path) -> Sequence[Result]:
-    """Return the evaluations of a folder, by file name.
-
-    Other JSON objects, such as those of benchmarks, are passed over.
-
-    Raises:
-        MissingFileError: No such folder.
-        UsageError: It holds no evaluation, or a file that is not what it says.
-    """
-    if not folder.is_dir():
-        raise MissingFileError(f"a folder of results {folder}", "no such folder", "check the name")
-    results = []
-    for path in sorted(folder.glob("*.json"), key=lambda path: path.stem):
-        document = _document(path)
-        if isinstance(document, Mapping) and document.get("kind") == KIND:
-            results.append(parse_result(document, path.stem, _samples(path.with_suffix(".npz"))))
-    if not results:
-        raise UsageError(
-            f"results in {folder}", "none", "run: bitprior evaluate BUNDLE --out FOLDER/NAME.json"
-        )
-    return results
 
 
 def parse_result(document: Any, name: str, samples: Samples | None = None) -> Result:
@@ -80,13 +51,6 @@ def parse_result(document: Any, name: str, samples: Samples | None = None) -> Re
         baselines=[_baseline(each) for each in fields.list_of("baselines")],
         samples=samples,
     )
-
-
-def _document(path: Path) -> Any:
-    try:
-        return json.loads(read_bytes(path, MAX_JSON_BYTES))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"JSON in {path}", str(error)[:120], "correct or remove it") from error
 
 
 def _row(row: Fields) -> Row:
@@ -133,19 +97,6 @@ def _weights(fields: Fields) -> Weights:
 
 def _baseline(fields: Fields) -> Baseline:
     return Baseline(fields.text("name"), fields.mean("psnr"), fields.mean("ssim"))
-
-
-def _samples(path: Path) -> Samples | None:
-    """Return the images beside a results file, or None: a clone of the project has none."""
-    if not path.is_file():
-        return None
-    data = read_bytes(path, MAX_ARCHIVE_BYTES)
-    try:
-        return parse_samples(data)
-    except BROKEN_ARCHIVE as error:
-        raise UsageError(
-            f"an archive of images at {path}", f"unreadable: {error}", "evaluate again or remove it"
-        ) from error
 
 
 def parse_samples(data: bytes) -> Samples:

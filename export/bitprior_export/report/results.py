@@ -1,8 +1,7 @@
 """What ``bitprior evaluate`` found: results, one a file, with a row for each prior."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,20 +206,3 @@ class Result:
     def stand_in(self) -> str:
         """Data sets trained on that are not the one tested on, by name; empty: it is the same."""
         return ", ".join(name for name in self.trained_on if name != self.dataset)
-
-
-@dataclass(frozen=True, eq=False)
-class Report:
-    """Everything a report shows.
-
-    Attributes:
-        title: Heading.
-        summary: One paragraph for a reader who has not seen the project.
-        results: What was evaluated.
-        facts: What else was run: versions, commands.
-    """
-
-    title: str
-    summary: str
-    results: Sequence[Result]
-    facts: Mapping[str, Any]

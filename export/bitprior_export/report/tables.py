@@ -1,9 +1,9 @@
 """Tables of a report, as text: HTML and Markdown show the same ones."""
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from bitprior_export.report.findings import Findings
 from bitprior_export.report.ordering import ordering_notes
 from bitprior_export.report.paper import REFERENCE, SYSTEMS, TABLE_1
 from bitprior_export.report.results import Mean, Result, Row
@@ -14,8 +14,9 @@ from bitprior_export.report.selection import (
     special_sensing,
     sweeps,
 )
-
-NONE = "\N{EN DASH}"
+from bitprior_export.report.surgery.provenance import runs_table
+from bitprior_export.report.surgery.tables import surgery_tables
+from bitprior_export.report.table import NONE, Table
 
 UNPRINTED = (
     "The paper does not print m, s and its networks' sizes for this data set: gaps compare, "
@@ -25,31 +26,32 @@ UNPRINTED = (
 COSTS = "Ratio compares generators, ms is one recovery of one image, the fastest of 20."
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        name: For links and for the markers in other documents.
-        title: Heading.
-        columns: Headings of the columns; the first one names the rows.
-        rows: Cells.
-        notes: What a reader must know.
-    """
-
-    name: str
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = ()
-
-
-def all_tables(results: Sequence[Result]) -> Sequence[Table]:
-    """Return every table that the results fill, the paper's first."""
+def all_tables(findings: Findings) -> Sequence[Table]:
+    """Return every table that the findings fill, the paper's first."""
+    results = findings.results
     found = [*paper_tables(results)]
     found += [width_table(result) for result in main_results(results)]
-    found += sparsity_tables(results)
-    return [*found, *seed_table(results), *sensing_table(results), provenance_table(results)]
+    found += [*sparsity_tables(results), *seed_table(results), *sensing_table(results)]
+    found += surgery_tables(findings.comparisons, findings.priors)
+    return [*found, *provenance_tables(findings)]
+
+
+def provenance_tables(findings: Findings) -> Sequence[Table]:
+    """Return how every row was run."""
+    rows = [provenance_table(findings.results)] if findings.results else []
+    return [*rows, *runs_table(findings.comparisons)]
+
+
+def commands(findings: Findings) -> Mapping[str, Sequence[str]]:
+    """Return by result the commands in the order in which they are run, each once."""
+    found = {
+        result.name: [
+            *dict.fromkeys(command for row in result.rows for command in row.made_by),
+            result.command,
+        ]
+        for result in findings.results
+    }
+    return found | {each.name: [each.command] for each in findings.comparisons}
 
 
 def paper_tables(results: Sequence[Result]) -> Sequence[Table]:

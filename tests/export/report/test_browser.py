@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from bitprior_export.report import Report, parse_result, parse_samples, write_report
+from bitprior_export.report import Findings, Report, parse_result, parse_samples, write_report
 from builders.browser import CHROMIUM, look
 from builders.results import result, row, samples
 
@@ -22,7 +22,7 @@ def page(tmp_path_factory):
         parse_result(result(), "mnist", parse_samples(samples(5))),
         parse_result(result(long_name, row(1), dataset="svhn"), "svhn"),
     ]
-    write_report(path, Report("Results", "What was found. " * 20, results, {"seed": "0"}))
+    write_report(path, Report("Results", "What was found. " * 20, Findings(results), {"seed": "0"}))
     return path
 
 

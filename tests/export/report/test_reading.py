@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from bitprior_export.report import read_results
+from bitprior_export.report import read_findings
 from bitprior_export.report.fields import MAX_ITEMS
 from bitprior_runtime.cli.main import run
 from bitprior_runtime.errors import MissingFileError, UsageError
@@ -36,7 +36,7 @@ def test_a_folder_holds_results_and_other_files(tmp_path):
     write(tmp_path, "speed", {"rows": [1, 2]})
     write(tmp_path, "list", [1])
     (tmp_path / "notes.md").write_text("no JSON")
-    (found,) = read_results(tmp_path)
+    (found,) = read_findings(tmp_path).results
     assert found.name == "mnist"
     assert [each.bits for each in found.rows] == [32, 4, 3, 2, 1]
     assert found.samples.recovered.shape == (5, 8, 1, 8, 8)
@@ -44,14 +44,14 @@ def test_a_folder_holds_results_and_other_files(tmp_path):
 
 def test_results_without_images_are_results(tmp_path):
     write(tmp_path, "mnist", result())
-    assert read_results(tmp_path)[0].samples is None
+    assert read_findings(tmp_path).results[0].samples is None
 
 
 def test_no_folder_and_no_result_are_refused(tmp_path):
     with pytest.raises(MissingFileError, match="no such folder"):
-        read_results(tmp_path / "none")
+        read_findings(tmp_path / "none")
     with pytest.raises(UsageError, match="bitprior evaluate"):
-        read_results(tmp_path)
+        read_findings(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_no_folder_and_no_result_are_refused(tmp_path):
 def test_a_field_that_is_missing_or_of_another_type_is_refused_by_name(tmp_path, place, value):
     write(tmp_path, "hostile", changed(place, value))
     with pytest.raises(UsageError) as refused:
-        read_results(tmp_path)
+        read_findings(tmp_path)
     named = [key for key in place.split(".") if not key.isdigit() and key != "mean"]
     assert "hostile.json" in str(refused.value) or "weights" in str(refused.value)
     assert any(key in str(refused.value) for key in named)
@@ -102,7 +102,7 @@ def test_a_field_that_is_missing_or_of_another_type_is_refused_by_name(tmp_path,
 def test_what_is_no_json_is_refused(tmp_path, text):
     write(tmp_path, "broken", text)
     with pytest.raises(UsageError, match=r"JSON in .*broken\.json"):
-        read_results(tmp_path)
+        read_findings(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_is_no_json_is_refused(tmp_path, text):
 def test_images_that_are_none_are_refused(tmp_path, images):
     write(tmp_path, "mnist", result(), images)
     with pytest.raises(UsageError, match=r"mnist\.npz"):
-        read_results(tmp_path)
+        read_findings(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bitprior_export.report import Report, parse_result, parse_samples, write_report
+from bitprior_export.report import Findings, Report, parse_result, parse_samples, write_report
 from bitprior_export.report.grid import SHOWN
 from bitprior_export.report.html import render
 from bitprior_runtime.errors import MissingExtraError, UnwritableOutputError
@@ -13,7 +13,9 @@ from builders.results import result, row, samples
 
 
 def report(*results):
-    return Report("What a bit width costs", "Digits <recovered> & shown.", results, {"seed": "0"})
+    return Report(
+        "What a bit width costs", "Digits <recovered> & shown.", Findings(results), {"seed": "0"}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bitprior_export.report import parse_result
+from bitprior_export.report import Findings, parse_result
 from bitprior_export.report.paper import REFERENCE, SYSTEMS, TABLE_1
 from bitprior_export.report.selection import main_results
 from bitprior_export.report.tables import NONE, all_tables, paper_tables, width_table
@@ -12,7 +12,7 @@ from builders.results import mean, result, row
 def tables(*documents, names=None):
     names = names or [f"r{index}" for index in range(len(documents))]
     found = [parse_result(each, name) for name, each in zip(names, documents, strict=True)]
-    return {table.name: table for table in all_tables(found)}
+    return {table.name: table for table in all_tables(Findings(found))}
 
 
 def test_the_papers_gaps_are_those_of_its_figures():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitprior_export.exporter import export_run
-from bitprior_export.report import Report, parse_result, parse_samples, write_report
+from bitprior_export.report import Findings, Report, parse_result, parse_samples, write_report
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.images import write_array
 from bitprior_runtime.model import Model, load
@@ -92,7 +92,7 @@ def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> Dem
     report = Report(
         "bitprior: what a bit width costs",
         _summary(widest),
-        [found],
+        Findings([found]),
         gather_facts(data, found.rows[0], config, seed, command),
     )
     write_array(folder / "measurements.npy", answer.measurements[:SHOWN])

@@ -28,7 +28,7 @@ def print_result(result: DemoResult, folder: str) -> None:
 
 
 def _table(result: DemoResult) -> Table:
-    (found,) = result.report.results
+    (found,) = result.report.findings.results
     table = Table(title=f"Held-out digits recovered, {len(found.rows)} bit widths")
     for column in ("prior", "PSNR, dB", "SSIM", "G, bytes", "ratio", "file, bytes", "ms"):
         table.add_column(column, justify="left" if column == "prior" else "right", no_wrap=True)
@@ -53,8 +53,8 @@ def as_json(result: DemoResult) -> dict[str, Any]:
     return {
         "report": str(result.path),
         "bundles": {str(bits): str(path) for bits, path in result.bundles.items()},
-        "rows": list(records(result.report.results)),
-        "baselines": [asdict(each) for each in result.report.results[0].baselines],
+        "rows": list(records(result.report.findings.results)),
+        "baselines": [asdict(each) for each in result.report.findings.results[0].baselines],
         "facts": dict(result.report.facts),
         "seconds": result.seconds,
     }

@@ -1,0 +1,1 @@
+"""Generator Surgery in the report: what ``bitprior compare-methods`` found, and the priors."""
