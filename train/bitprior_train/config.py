@@ -182,6 +182,24 @@ class LossConfig(Section):
     delta: Weight = 0.0
 
 
+class FollowingConfig(Section):
+    """What comes before Algorithm 1 at 1 to 4 bits: G follows the prior that the run starts from.
+
+    Attributes:
+        steps: Steps of it; 0: none.
+        lr: Learning rate, which falls as a cosine.
+        batch: Latents per step.
+        images: Training images, at most, that the prior recovers for its latents.
+        jitter: Standard deviation of what is added to the latents' entries.
+    """
+
+    steps: Annotated[int, Field(ge=0)] = 0
+    lr: Rate = 2e-3
+    batch: Positive = 64
+    images: Positive = 20000
+    jitter: Weight = 0.05
+
+
 class OptimiserConfig(Section):
     """The two Adams.
 
@@ -262,9 +280,17 @@ class TrainConfig(Section):
     quantiser: QuantiserConfig = QuantiserConfig()
     inner: InnerConfig = InnerConfig()
     loss: LossConfig = LossConfig()
+    following: FollowingConfig = FollowingConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     validation: ValidationConfig = ValidationConfig()
     run: RunConfig = RunConfig()
+
+    @property
+    def follows(self) -> str:
+        """Name of a setting for which the run needs a 32-bit one to follow; empty: none."""
+        if self.loss.distillation:
+            return "loss.distillation"
+        return "following.steps" if self.following.steps else ""
 
     @model_validator(mode="after")
     def _fits_its_system(self) -> Self:

@@ -109,7 +109,7 @@ class Learner:
         """Take training step number ``step`` (from 0) on images x [B, C, H, W] in [0, 1]."""
         theta_q = self.theta_q()
         if step == 0:
-            self._see(theta_q, z0)
+            self.see(theta_q, z0)
         plain_phi = plain_parameters(self.sensing, iterate=True)
         last = _LastInput(self.network(theta_q))
         low = self.config.run.precision == "bfloat16"
@@ -119,7 +119,7 @@ class Learner:
         config = self.config
         grads = gradients(loss, theta, phi, config.loss, joint=config.system.joint)
         loss, grads = self._averaged(loss, grads)
-        self._see(theta_q, last.value)
+        self.see(theta_q, last.value)
         self._optimisers.step(grads, step)
         return loss
 
@@ -159,7 +159,7 @@ class Learner:
         whole = means[:theta], means[theta : theta + phi]
         return Losses(*means[theta + phi :]), whole
 
-    def _see(self, theta_q: dict[str, Tensor], z: Tensor) -> None:
+    def see(self, theta_q: dict[str, Tensor], z: Tensor) -> None:
         """Let the generator's batch norms see latents."""
         if self._normalises:
             update_statistics(self.generator, self._twin, theta_q, z, self._ranks)

@@ -69,11 +69,11 @@ def train_run(request: Request) -> "TrainResult":
     check_folder(request)
     if request.init_from:
         check_start(request.init_from, config)
-    elif config.loss.distillation and not request.resume:
+    elif (name := config.follows) and not request.resume:
         raise UsageError(
-            "a trained 32-bit run to follow, as loss.distillation is not 0",
+            f"a trained 32-bit run to follow, as {name} is not 0",
             "none",
-            "name it with --init-from, or set loss.distillation=0",
+            f"name it with --init-from, or set {name}=0",
         )
     ranks = ranks_of()
     check_shares(config.optimiser.batch, ranks)
@@ -152,11 +152,11 @@ def check_start(run: Path, config: TrainConfig) -> None:
     changed = [n for n in names if getattr(before.model, n) != getattr(config.model, n)]
     alike = ("name", "size")
     changed += [f"data.{n}" for n in alike if getattr(before.data, n) != getattr(config.data, n)]
-    if config.loss.distillation and before.quantiser.bits != 32:
+    if (name := config.follows) and before.quantiser.bits != 32:
         raise UsageError(
-            f"a 32-bit run {run} to follow, as loss.distillation is not 0",
+            f"a 32-bit run {run} to follow, as {name} is not 0",
             f"{before.quantiser.bits} bits",
-            "choose another run, or set loss.distillation=0",
+            f"choose another run, or set {name}=0",
         )
     if changed:
         raise UsageError(

@@ -9,10 +9,11 @@ import torch
 
 from bitprior_train.algorithm import Losses
 from bitprior_train.batches import Batches, latents
-from bitprior_train.checkpoint import load_checkpoint
+from bitprior_train.checkpoint import below, load_checkpoint
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset
 from bitprior_train.distributed import Ranks
+from bitprior_train.following import follow
 from bitprior_train.learner import Learner
 from bitprior_train.recorder import Recorder, check_finite
 from bitprior_train.run_folder import begin_run, continue_run
@@ -55,9 +56,13 @@ def start_run(
     Raises:
         UsageError: Another process has begun a run there, or is about to.
     """
+    torch.set_num_threads(config.run.threads)
     learner = Learner(config, data.geometry)
     if init_from:
-        learner.start_from(load_checkpoint(init_from)[0])
+        tensors = load_checkpoint(init_from)[0]
+        learner.start_from(tensors)
+        if config.following.steps:
+            follow(learner, below("generator.", tensors), config, data)
     learner.theta_q()  # learned scales take their start from the weights at the first use
     begin_run(folder, config, data, learner.tensors(), init_from)
 

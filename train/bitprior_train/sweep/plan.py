@@ -101,7 +101,7 @@ def _job(question: Question, bits: int, point: tuple[int | None, ...], start: Jo
     axes = [f"{key}={value}" for key, value in zip(keys, point, strict=True) if value is not None]
     axes.append(f"quantiser.bits={bits}")
     if bits == _FLOAT:  # a recipe with distillation means: of the lower widths, from this run
-        axes.append("loss.distillation=0")
+        axes += ["loss.distillation=0", "following.steps=0"]
     draft = Request(
         question.dataset,
         question.out,
@@ -112,11 +112,11 @@ def _job(question: Question, bits: int, point: tuple[int | None, ...], start: Jo
         init_from=start.request.out if start else None,
     )
     config = resolve_config(draft)
-    if config.loss.distillation and start is None:
+    if (name := config.follows) and start is None:
         raise UsageError(
-            "runs that start from one of 32 bits, as loss.distillation is not 0",
+            f"runs that start from one of 32 bits, as {name} is not 0",
             "runs from scratch",
-            "add --init-from-32, or set loss.distillation=0",
+            f"add --init-from-32, or set {name}=0",
         )
     model = config.model
     name = (

@@ -1,0 +1,80 @@
+"""A low-bit generator follows the prior it starts from, before Algorithm 1."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from bitprior_runtime.errors import UsageError
+from bitprior_train.checkpoint import below
+from bitprior_train.config import TrainConfig
+from bitprior_train.data import Dataset, load_dataset
+from bitprior_train.following import follow
+from bitprior_train.learner import Learner
+from bitprior_train.session import Request, train_run
+from builders.tiny_training import TINY_NETWORKS, tiny_config
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits", 0, 200, 0)
+
+
+def followed(digits: Dataset, bits: int, steps: int, **settings: object) -> tuple[Learner, float]:
+    """Return a learner that has followed, and how far its images are from the prior's."""
+    prior = Learner(tiny_config(32), digits.geometry)
+    tensors = {n: t.clone() for n, t in prior.tensors().items()}
+    section = {"steps": steps, "images": 40, "batch": 16, "lr": 1e-2, **settings}
+    config: TrainConfig = tiny_config(bits, following=section)
+    learner = Learner(config, digits.geometry)
+    learner.start_from(tensors)
+    weights = below("generator.", tensors)
+    follow(learner, weights, config, digits)
+    z = torch.randn(64, 6, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        made = learner.network(learner.theta_q())(z)
+        error = (made - learner.network(weights)(z)).square().mean().item()
+    return learner, error
+
+
+@pytest.mark.parametrize("bits", [1, 2])
+def test_following_brings_the_images_nearer_to_the_priors(digits: Dataset, bits: int) -> None:
+    _, before = followed(digits, bits, 1)
+    _, after = followed(digits, bits, 150)
+    assert after < 0.8 * before
+
+
+def test_the_same_seed_follows_the_same_way(digits: Dataset) -> None:
+    first, second = (followed(digits, 1, 3)[0].tensors() for _ in range(2))
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
+def test_sensing_and_step_size_stay_those_of_the_prior(digits: Dataset) -> None:
+    learner, _ = followed(digits, 1, 3)
+    prior = Learner(tiny_config(32), digits.geometry).tensors()
+    own = learner.tensors()
+    kept = [name for name in prior if name.startswith("sensing.")]
+    assert kept
+    assert all(torch.equal(own[name], prior[name]) for name in [*kept, "log_beta"])
+
+
+def request(out: Path, *overrides: str, init_from: Path | None = None) -> Request:
+    few = ("optimiser.batch=8", "optimiser.steps=2", "validation.images=4", "validation.steps=[2]")
+    return Request("digits", out, overrides=(*TINY_NETWORKS, *few, *overrides), init_from=init_from)
+
+
+def test_a_run_that_follows_says_so_and_needs_a_prior(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wish = ("quantiser.bits=1", "following.steps=8", "following.images=20")
+    with pytest.raises(UsageError, match=r"following\.steps is not 0; found none; name it"):
+        train_run(request(tmp_path / "alone", *wish))
+    train_run(request(tmp_path / "float"))
+    train_run(request(tmp_path / "one", *wish, init_from=tmp_path / "float"))
+    assert "following 8/8: squared error" in capsys.readouterr().err
+    record = json.loads((tmp_path / "one" / "run.json").read_text())
+    assert record["config"]["following"]["steps"] == 8
+    with pytest.raises(UsageError, match=r"a 32-bit run .* following\.steps is not 0"):
+        train_run(request(tmp_path / "again", *wish, init_from=tmp_path / "one"))
+
