@@ -151,7 +151,7 @@ class _ToUnitRange(nn.Module):
 
 def _dcgan(generator: nn.Module) -> tuple[list[nn.Module], int]:
     assert isinstance(generator, DCGANGenerator)
-    chunks = [list(chunk) for chunk in _chunks(generator.layers, _DCGAN_BLOCK)]
+    chunks = list(_chunks(generator.layers, _DCGAN_BLOCK))
     chunks[0].insert(0, nn.Unflatten(1, (generator.latent, 1, 1)))
     chunks[-1].append(_ToUnitRange())
     return [_Layers(*chunk) for chunk in chunks], generator.latent
@@ -178,8 +178,9 @@ def _began(generator: nn.Module) -> tuple[list[nn.Module], int]:
     return [*blocks, _Layers(*generator.image)], _inputs(generator.map)
 
 
-def _chunks(layers: nn.Sequential, size: int) -> Iterator[nn.Sequential]:
-    return (layers[start : start + size] for start in range(0, len(layers), size))
+def _chunks(layers: nn.Sequential, size: int) -> Iterator[list[nn.Module]]:
+    every = list(layers)
+    return (every[start : start + size] for start in range(0, len(every), size))
 
 
 class _Maps(nn.Module):

@@ -61,7 +61,7 @@ class Task:
         kind = self.prior.kind
         lr = _RAW_LR if self.raw else _LR[kind]
         outer = _RAW_OUTER[kind] if self.raw else _OUTER
-        return {"lr": lr, "iterations": _INNER * outer} | given
+        return {"lr": lr, "iterations": _INNER * outer, **given}
 
 
 def _surgery(task: Task, cut: int | None = None, **options: Any) -> Method:
