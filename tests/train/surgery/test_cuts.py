@@ -7,7 +7,7 @@ import torch
 
 from bitprior_export.cuts import boundaries
 from bitprior_export.cuts import cut as cut_program
-from bitprior_export.qonnx.reader import read_qonnx
+from bitprior_export.qonnx.reader import read_program
 from bitprior_export.qonnx.writer import write_qonnx
 from bitprior_runtime.errors import MissingFileError, UsageError
 from bitprior_train.dcgan import DCGANGenerator
@@ -63,7 +63,7 @@ def test_cuts_are_those_of_the_export(kind: Kind, tmp_path: Path) -> None:
     write_qonnx(
         whole, z, path, name="generator", input_name="z", output_name="x", metadata={"bits": 32}
     )
-    program = read_qonnx(path, "generator", "z", "x")
+    program = read_program(path, "generator", "z", "x")
     count = len(blocks_of(whole, kind)[0])
     assert len(boundaries(program)) == count
     for c in range(count):

@@ -30,9 +30,9 @@ def check_size(size: int, prior: str) -> None:
 class BEGANGenerator(nn.Module):
     """k -> h0 [f, 8, 8]; then up-sampling and two 3 x 3 convolutions with ELU a doubling.
 
-    Before every up-sampling but the first, h0, up-sampled to the same side, is joined to the
-    features. No biases, no batch norms; an ELU also at the end, so images lie in (-1, inf),
-    nominally in [0, 1]. With k = 64, f = 128 and images of 128 x 128: 2,149,760 weights.
+    To the features of every doubling but the first, h0, up-sampled to the same side, is joined.
+    No biases, no batch norms; an ELU also at the end, so images lie in (-1, inf), nominally in
+    [0, 1]. With k = 64, f = 128 and images of 128 x 128: 2,149,760 weights.
 
     Args:
         latent: k.
@@ -60,10 +60,13 @@ class BEGANGenerator(nn.Module):
         h0 = self.map(z).reshape(-1, self.filters, _FIRST, _FIRST)
         features = h0
         for index, stage in enumerate(self.stages):
+            features = interpolate(features, scale_factor=2.0, mode="nearest")
             if index:
-                skip = interpolate(h0, scale_factor=float(2**index), mode="nearest")
+                # Up-sampled like what it joins, not before: an exporter would take h0 at twice its
+                # side for the first up-sampling's own result, and a cut behind that would tie them.
+                skip = interpolate(h0, scale_factor=float(2 ** (index + 1)), mode="nearest")
                 features = torch.cat((features, skip), dim=1)
-            features = stage(interpolate(features, scale_factor=2.0, mode="nearest"))
+            features = stage(features)
         image: Tensor = self.image(features)
         return image
 

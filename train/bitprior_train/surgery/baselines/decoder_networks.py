@@ -38,7 +38,7 @@ class DecoderNetworks:
         self._convolutions = [_Convolution(draws, channels, channels) for _ in range(depth - 1)]
         self._norms = [_Norm(len(draws), channels) for _ in range(depth - 1)]
         self._last = _Convolution(draws, channels, geometry[0])
-        layers = (*self._convolutions, *self._norms, self._last)
+        layers: list[_Convolution | _Norm] = [*self._convolutions, *self._norms, self._last]
         self.weights = [tensor for layer in layers for tensor in layer.weights]
         self.variables = sum(tensor.numel() for tensor in self.weights) // len(draws)
 
@@ -78,7 +78,7 @@ class _Convolution:
     def __call__(self, x: Tensor) -> Tensor:
         """Return [B, outputs, H, W] of x [B, inputs, H, W]."""
         kernels, biases = self.weights
-        return torch.baddbmm(biases, kernels, x.flatten(2)).unflatten(2, x.shape[2:])
+        return torch.baddbmm(biases, kernels, x.flatten(2)).reshape(len(x), -1, *x.shape[2:])
 
 
 class _Norm:
@@ -91,9 +91,7 @@ class _Norm:
     def __call__(self, x: Tensor) -> Tensor:
         """Return x [B, C, H, W], the mean and deviation of every map set to the weights."""
         maps = x.flatten(0, 1)[None]  # as one image of B C maps: none shares statistics
-        return batch_norm(maps, None, None, *self.weights, training=True)[0].unflatten(
-            0, x.shape[:2]
-        )
+        return batch_norm(maps, None, None, *self.weights, training=True).reshape(x.shape)
 
 
 def _stack(drawn: list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]) -> Tensor:

@@ -36,7 +36,7 @@ def fit(
 def found(problem: Problem, images: Tensor, variables: int) -> Recovered:
     """Return what images [B, C, H, W] count as.
 
-    A row that holds NaN or infinities has the loss infinity: it loses against every other restart.
+    A row that holds NaN or infinities is black, of loss infinity: any other restart wins.
     """
     finite = images.isfinite().flatten(1).all(dim=1)
     shown = torch.where(finite[:, None, None, None], images, 0.0).clamp(0, 1)
