@@ -46,12 +46,11 @@ def _conv_transpose(inputs, attributes):
 
 
 def _slice(value, attributes):
+    index = [slice(None)] * value.ndim
     names = ("axes", "starts", "ends", "steps")
     for axis, start, end, step in zip(*(attributes[name] for name in names), strict=True):
-        value = value.narrow(axis, start, end - start).__getitem__(
-            (slice(None),) * axis + (slice(None, None, step),)
-        )
-    return value
+        index[axis] = slice(start, end, step)
+    return value[tuple(index)]
 
 
 def _resize(value, attributes):

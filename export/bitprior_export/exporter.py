@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bitprior_export.activation_width import measure_width, with_width
+from bitprior_export.activation_width import choose_width
 from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.artefacts.qonnx_files import default_folder as qonnx_folder
 from bitprior_export.artefacts.qonnx_files import write_qonnx_files
@@ -153,10 +153,7 @@ def export_source(
     )
     calibration = calibrate_on_recoveries(generator, sensing, source.images, source.solver)
     manifest = replace(make_manifest(source, golden.tolerances), calibration=calibration)
-    bundle = Bundle(manifest, generator, sensing, golden.cases)
-    width = measure_width(bundle, source.images)
-    if width is not None:
-        bundle = with_width(bundle, width)
+    bundle = choose_width(Bundle(manifest, generator, sensing, golden.cases), source.images)
     if options.qonnx:
         write_qonnx_files(bundle, qonnx_folder(out))
     if options.training:

@@ -75,7 +75,8 @@ class SolverDefaults:
         name: The solver.
         projection: What follows P_s in every step of the solver ``proximal``.
         fista: What the solver ``fista`` runs with; None: it derives it from ``step_size``.
-        selection: How name, steps and fista were chosen, as JSON; None: they were not measured.
+        selection: How name, steps, fista and the integer engine's width were chosen, as JSON; None:
+            nothing was measured.
     """
 
     step_size: float
@@ -110,7 +111,7 @@ class Calibration:
     """Ranges of the activations, for engines that compute in integers.
 
     Attributes:
-        activation_bits: Bit width the ranges were chosen for.
+        activation_bits: Width of the integer engine's activations unless the user says otherwise.
         absmax: Largest magnitude of activations by program and name, above zero.
     """
 

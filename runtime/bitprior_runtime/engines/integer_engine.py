@@ -32,7 +32,7 @@ class IntegerEngine:
         calibration: Ranges of the activations, from the bundle. Without them the engine refuses:
             ranges measured here in floating point would differ from machine to machine.
         activation_bits: 8 or 16, of the generator's activations and of cotangents; None: what
-            the calibration was made for.
+            the calibration says.
         golden: Golden cases of the bundle, by which the sensing network's measurements are
             corrected for what rounding its weights adds to all of them; None: no correction.
 
