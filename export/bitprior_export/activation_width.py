@@ -1,9 +1,10 @@
-"""The integer engine's default width: 8-bit activations where they cost little, else 16 bits.
+"""The integer engine's default widths: the cheapest that cost little in recovered images.
 
-How much 8 bits cost depends on how good a recovery is: what rounding adds to an image of 22 dB is
-lost in its error, and not in one of 30 dB. So it is measured, on the run's validation images and
-with the bundle's own solver, if that is one of the loops that run for a fixed number of steps.
-Others, such as L-BFGS, get 16 bits unmeasured: they draw conclusions from differences of gradients.
+How much narrow activations cost depends on how good a recovery is: what rounding adds to an image
+of 22 dB is lost in its error, and not in one of 30 dB. So it is measured, on the run's validation
+images and with the bundle's own solver, if that is one of the loops that run for a fixed number of
+steps. Others, such as L-BFGS, get 16 bits unmeasured: they draw conclusions from differences of
+gradients.
 """
 
 import math
@@ -14,63 +15,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import Bundle
-from bitprior_runtime.bundle.manifest import ActivationBits, Calibration
+from bitprior_runtime.bundle.manifest import ActivationBits
 from bitprior_runtime.errors import BitpriorError
 from bitprior_runtime.model import Model
 
 MOST_LOSS = 0.1  # dB below the float engine
 IMAGES = 32
+# Bits of the generator's activations and of cotangents, cheapest first; the last needs no proof.
+WIDTHS: tuple[tuple[ActivationBits, ActivationBits], ...] = ((8, 8), (16, 8), (16, 16))
 _MEASURED = ("proximal", "fista")
 _SEED = 2  # other start latents than those that calibration saw
 _LEAST_ERROR = 1e-10  # 100 dB
 
 Array = NDArray[Any]
+Figures = dict[str, Any]
 
 
-def choose_width(bundle: Bundle, images: NDArray[np.float32]) -> Bundle:
-    """Return the bundle with a default width, and with what it was chosen by.
+def choose_widths(bundle: Bundle, images: NDArray[np.float32]) -> Bundle:
+    """Return the bundle with the first of WIDTHS that costs MOST_LOSS at most, and the figures.
 
-    That is 8 bits if they cost MOST_LOSS at most, one standard error of the mean loss allowed for;
-    else 16. A bundle that the integer engine cannot run stays as it is.
+    One standard error of the mean loss is allowed for: in doubt bits are spent. A bundle that the
+    integer engine cannot run stays as it is.
 
     Args:
         bundle: Calibrated, with golden cases.
         images: Validation images [N,C,H,W] in [0,1], of which the first IMAGES are recovered.
     """
-    model, solver = Model(bundle, 0), bundle.manifest.solver
     try:
-        model.engine("integer", threads=1, activation_bits=8)
+        Model(bundle, 0).engine("integer", threads=1)
     except BitpriorError:
         return bundle
+    *tried, widest = WIDTHS
+    solver = bundle.manifest.solver
     if solver.name not in _MEASURED:
-        return _with_width(bundle, 16)
-    figures = _measure(model, images[:IMAGES])
-    bits: ActivationBits = 8 if figures["loss_db"] + figures["error_db"] <= MOST_LOSS else 16
-    selection = {**(solver.selection or {}), "activation_bits": {**figures, "chosen": bits}}
+        return _with_widths(bundle, widest)
+    some, measured = images[:IMAGES], []
+    y = Model(bundle, 0).sense(some)
+    exact = _psnr(_recover(bundle, y, "float"), some)
+    chosen = widest
+    for widths in tried:
+        loss = exact - _psnr(_recover(_with_widths(bundle, widths), y, "integer"), some)
+        mean, error = float(loss.mean()), float(loss.std()) / math.sqrt(max(len(loss) - 1, 1))
+        measured.append(_figures(widths, mean, error))
+        if mean + error <= MOST_LOSS:
+            chosen = widths
+            break
+    selection = {
+        **(solver.selection or {}),
+        "integer": {
+            "images": len(some),
+            "float_psnr": round(float(exact.mean()), 3),
+            "most_loss_db": MOST_LOSS,
+            "measured": measured,
+        },
+    }
     manifest = replace(bundle.manifest, solver=replace(solver, selection=selection))
-    return _with_width(replace(bundle, manifest=manifest), bits)
+    return _with_widths(replace(bundle, manifest=manifest), chosen)
 
 
-def _measure(model: Model, images: Array) -> dict[str, Any]:
-    """Return what 8-bit activations cost: mean loss and its standard error, dB."""
-    y = model.sense(images)
-    settings: dict[str, Any] = {"seed": _SEED, "threads": 1}
-    exact = _psnr(model.recover(y, engine="float", **settings).image, images)
-    rounded = model.recover(y, engine="integer", activation_bits=8, **settings).image
-    loss = exact - _psnr(rounded, images)
+def _figures(widths: tuple[int, int], mean: float, error: float) -> Figures:
+    activations, cotangents = widths
     return {
-        "images": len(images),
-        "float_psnr": round(float(exact.mean()), 3),
-        "loss_db": round(float(loss.mean()), 4),
-        "error_db": round(float(loss.std()) / math.sqrt(max(len(loss) - 1, 1)), 4),
-        "most_loss_db": MOST_LOSS,
+        "activation_bits": activations,
+        "cotangent_bits": cotangents,
+        "loss_db": round(mean, 4),
+        "error_db": round(error, 4),
     }
 
 
-def _with_width(bundle: Bundle, bits: ActivationBits) -> Bundle:
+def _recover(bundle: Bundle, y: Array, engine: str) -> Array:
+    return Model(bundle, 0).recover(y, engine=engine, seed=_SEED, threads=1).image
+
+
+def _with_widths(bundle: Bundle, widths: tuple[ActivationBits, ActivationBits]) -> Bundle:
     calibration = bundle.manifest.calibration
     assert calibration is not None  # the engine would have refused
-    calibration = Calibration(bits, calibration.absmax)
+    activations, cotangents = widths
+    calibration = replace(calibration, activation_bits=activations, cotangent_bits=cotangents)
     return replace(bundle, manifest=replace(bundle.manifest, calibration=calibration))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bitprior_export.activation_width import choose_width
+from bitprior_export.activation_width import choose_widths
 from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.artefacts.qonnx_files import default_folder as qonnx_folder
 from bitprior_export.artefacts.qonnx_files import write_qonnx_files
@@ -153,7 +153,7 @@ def export_source(
     )
     calibration = calibrate_on_recoveries(generator, sensing, source.images, source.solver)
     manifest = replace(make_manifest(source, golden.tolerances), calibration=calibration)
-    bundle = choose_width(Bundle(manifest, generator, sensing, golden.cases), source.images)
+    bundle = choose_widths(Bundle(manifest, generator, sensing, golden.cases), source.images)
     if options.qonnx:
         write_qonnx_files(bundle, qonnx_folder(out))
     if options.training:

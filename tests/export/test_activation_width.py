@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bitprior_export import activation_width
-from bitprior_export.activation_width import choose_width
+from bitprior_export.activation_width import WIDTHS, choose_widths
 from bitprior_export.bundle.writer import encode_bundle
 from bitprior_export.calibration import calibrate_on_recoveries
 from bitprior_runtime.bundle import Bundle, decode_bundle
@@ -38,37 +38,46 @@ def test_the_loss_is_that_of_a_recovery_with_8_bits(bundle: Bundle) -> None:
         return -10 * np.log10(np.square(found - images).reshape(len(images), -1).mean(axis=1))
 
     loss = psnr(engine="float") - psnr(engine="integer", activation_bits=8)
-    figures = _figures(choose_width(bundle, images))
+    figures = _figures(choose_widths(bundle, images))
     assert figures["images"] == 20
-    assert figures["loss_db"] == pytest.approx(loss.mean(), abs=1e-3)
-    assert figures["error_db"] == pytest.approx(loss.std() / np.sqrt(19), abs=1e-3)
+    first = figures["measured"][0]
+    assert (first["activation_bits"], first["cotangent_bits"]) == (8, 8)
+    assert first["loss_db"] == pytest.approx(loss.mean(), abs=1e-3)
+    assert first["error_db"] == pytest.approx(loss.std() / np.sqrt(19), abs=1e-3)
 
 
-@pytest.mark.parametrize(("errors", "bits"), [(1.01, 8), (0.9, 16)])
-def test_8_bits_are_the_default_only_if_they_lose_little_beyond_doubt(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, errors: float, bits: int
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_first_widths_that_lose_little_beyond_doubt_are_the_default(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    figures = _figures(choose_width(bundle, _images()))
-    assert figures["error_db"] > 0
-    most = figures["loss_db"] + errors * figures["error_db"]
-    monkeypatch.setattr(activation_width, "MOST_LOSS", most)
-    read = decode_bundle(encode_bundle(choose_width(bundle, _images())))
-    assert _figures(read)["chosen"] == bits
+    with monkeypatch.context() as patch:
+        patch.setattr(activation_width, "MOST_LOSS", -100.0)
+        measured = _figures(choose_widths(bundle, _images()))["measured"]
+    assert len(measured) == 2
+    monkeypatch.setattr(activation_width, "WIDTHS", WIDTHS[min(place, 1) :])
+    figures = measured[min(place, 1)]
+    errors = 0.9 if place == 2 else 1.01
+    monkeypatch.setattr(
+        activation_width, "MOST_LOSS", figures["loss_db"] + errors * figures["error_db"]
+    )
+    read = decode_bundle(encode_bundle(choose_widths(bundle, _images())))
+    assert len(_figures(read)["measured"]) == 1
     model = Model(read, 0)
-    assert model.engine("integer", "numpy").plan.activation_bits == bits
-    assert model.engine("integer", "numpy", activation_bits=8).plan.activation_bits == 8
-    assert model.engine("integer", "numpy", activation_bits=16).plan.activation_bits == 16
+    plan = model.engine("integer", "numpy").plan
+    assert (plan.activation_bits, plan.cotangent_bits) == WIDTHS[place]
+    for bits in (8, 16):
+        plan = model.engine("integer", "numpy", activation_bits=bits).plan
+        assert (plan.activation_bits, plan.cotangent_bits) == (bits, bits)
 
 
 def test_a_solver_that_is_not_measured_gets_16_bits(bundle: Bundle) -> None:
     manifest = bundle.manifest
     solver = replace(manifest.solver, name="lbfgs")
-    chosen = choose_width(
-        replace(bundle, manifest=replace(manifest, solver=solver)), _images()
-    ).manifest
+    other = replace(bundle, manifest=replace(manifest, solver=solver))
+    chosen = choose_widths(other, _images()).manifest
     assert chosen.calibration is not None
-    assert chosen.calibration.activation_bits == 16
     assert manifest.calibration is not None
+    assert (chosen.calibration.activation_bits, chosen.calibration.cotangent_bits) == (16, 16)
     assert chosen.calibration.absmax == manifest.calibration.absmax
     assert chosen.solver.selection is None
 
@@ -77,10 +86,10 @@ def test_a_bundle_without_an_integer_form_stays_as_it_is(bundle: Bundle) -> None
     *before, last = bundle.generator.nodes
     nodes = [*before, replace(last, output="plain"), Node("Mul", ("plain", "plain"), "x")]
     squared = replace(bundle, generator=replace(bundle.generator, output="x", nodes=nodes))
-    assert choose_width(squared, _images()) is squared
+    assert choose_widths(squared, _images()) is squared
 
 
 def _figures(bundle: Bundle) -> Any:
     selection = bundle.manifest.solver.selection
     assert selection is not None
-    return selection["activation_bits"]
+    return selection["integer"]
