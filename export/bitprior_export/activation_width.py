@@ -9,7 +9,7 @@ gradients.
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,12 @@ from bitprior_runtime.bundle.manifest import ActivationBits
 from bitprior_runtime.errors import BitpriorError
 from bitprior_runtime.model import Model
 
+Widths: TypeAlias = tuple[ActivationBits, ActivationBits]
+
 MOST_LOSS = 0.1  # dB below the float engine
 IMAGES = 32
 # Bits of the generator's activations and of cotangents, cheapest first; the last needs no proof.
-WIDTHS: tuple[tuple[ActivationBits, ActivationBits], ...] = ((8, 8), (16, 8), (16, 16))
+WIDTHS: tuple[Widths, ...] = ((8, 8), (16, 8), (16, 16))
 _MEASURED = ("proximal", "fista")
 _SEED = 2  # other start latents than those that calibration saw
 _LEAST_ERROR = 1e-10  # 100 dB
@@ -54,8 +56,7 @@ def choose_widths(bundle: Bundle, images: NDArray[np.float32]) -> Bundle:
     exact = _psnr(_recover(bundle, y, "float"), some)
     chosen = widest
     for widths in tried:
-        loss = exact - _psnr(_recover(_with_widths(bundle, widths), y, "integer"), some)
-        mean, error = float(loss.mean()), float(loss.std()) / math.sqrt(max(len(loss) - 1, 1))
+        mean, error = _loss(bundle, some, y, exact, widths)
         measured.append(_figures(widths, mean, error))
         if mean + error <= MOST_LOSS:
             chosen = widths
@@ -73,7 +74,16 @@ def choose_widths(bundle: Bundle, images: NDArray[np.float32]) -> Bundle:
     return _with_widths(replace(bundle, manifest=manifest), chosen)
 
 
-def _figures(widths: tuple[int, int], mean: float, error: float) -> Figures:
+def _loss(
+    bundle: Bundle, images: Array, y: Array, exact: Array, widths: Widths
+) -> tuple[float, float]:
+    """Return how far a width ends below the float engine, and the standard error of it, dB."""
+    found = _recover(_with_widths(bundle, widths), y, "integer")
+    loss = exact - _psnr(found, images)
+    return float(loss.mean()), float(loss.std()) / math.sqrt(max(len(loss) - 1, 1))
+
+
+def _figures(widths: Widths, mean: float, error: float) -> Figures:
     activations, cotangents = widths
     return {
         "activation_bits": activations,
@@ -87,7 +97,7 @@ def _recover(bundle: Bundle, y: Array, engine: str) -> Array:
     return Model(bundle, 0).recover(y, engine=engine, seed=_SEED, threads=1).image
 
 
-def _with_widths(bundle: Bundle, widths: tuple[ActivationBits, ActivationBits]) -> Bundle:
+def _with_widths(bundle: Bundle, widths: Widths) -> Bundle:
     calibration = bundle.manifest.calibration
     assert calibration is not None  # the engine would have refused
     activations, cotangents = widths

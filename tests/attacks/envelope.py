@@ -153,7 +153,7 @@ def a_newer_major_version_with_another_digest() -> bytes:
 
 @forgery(NewerMinorError)
 def a_newer_minor_version(parts: Parts) -> None:
-    parts.manifest["format"] = "1.3"
+    parts.manifest["format"] = "1.4"
 
 
 @forgery(OlderMajorError)

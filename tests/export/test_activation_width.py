@@ -50,18 +50,12 @@ def test_the_loss_is_that_of_a_recovery_with_8_bits(bundle: Bundle) -> None:
 def test_the_first_widths_that_lose_little_beyond_doubt_are_the_default(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(activation_width, "MOST_LOSS", -100.0)
-        measured = _figures(choose_widths(bundle, _images()))["measured"]
-    assert len(measured) == 2
-    monkeypatch.setattr(activation_width, "WIDTHS", WIDTHS[min(place, 1) :])
-    figures = measured[min(place, 1)]
-    errors = 0.9 if place == 2 else 1.01
-    monkeypatch.setattr(
-        activation_width, "MOST_LOSS", figures["loss_db"] + errors * figures["error_db"]
-    )
+    losses = {(8, 8): (0.3, 0.02), (16, 8): (0.09, 0.02)}
+    for widths in WIDTHS[place:-1]:
+        losses[widths] = (0.08, 0.019)
+    monkeypatch.setattr(activation_width, "_loss", lambda *given: losses[given[-1]])
     read = decode_bundle(encode_bundle(choose_widths(bundle, _images())))
-    assert len(_figures(read)["measured"]) == 1
+    assert len(_figures(read)["measured"]) == min(place + 1, 2)
     model = Model(read, 0)
     plan = model.engine("integer", "numpy").plan
     assert (plan.activation_bits, plan.cotangent_bits) == WIDTHS[place]

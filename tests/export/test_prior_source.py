@@ -85,15 +85,21 @@ def test_every_engine_recovers_with_a_cut_prior(cut_began: Path, engine: str, ke
     assert abs(10 * np.log10(errors[1] / errors[0])) < 0.5
 
 
-def test_sixteen_bits_are_the_same_on_both_kernels(cut_began: Path) -> None:
-    model = load(cut_began)
-    y = model.bundle.golden.measurements[:2]
-    found = [
-        model.recover(y, engine="integer", kernel=kernel, activation_bits=16, steps=5)
-        for kernel in ("numpy", "native")
-    ]
-    assert found[0].latent.tobytes() == found[1].latent.tobytes()
-    assert found[0].image.tobytes() == found[1].image.tobytes()
+@pytest.mark.parametrize("bits", [8, 16])
+def test_images_losses_and_gradients_are_the_same_bits_on_both_kernels(
+    cut_began: Path, bits: int
+) -> None:
+    golden, model = load(cut_began).bundle.golden, load(cut_began)
+    numpy, native = (
+        model.engine("integer", kernel, activation_bits=bits) for kernel in ("numpy", "native")
+    )
+    assert numpy.generate(golden.latents).tobytes() == native.generate(golden.latents).tobytes()
+    for found, wanted in zip(
+        native.value_and_grad(golden.latents, golden.measurements),
+        numpy.value_and_grad(golden.latents, golden.measurements),
+        strict=True,
+    ):
+        assert found.tobytes() == wanted.tobytes()
 
 
 def test_a_file_may_measure_too(tmp_path: Path, dcgan: Path) -> None:
