@@ -61,7 +61,7 @@ def choose_widths(bundle: Bundle, images: NDArray[np.float32]) -> Bundle:
         if mean + error <= MOST_LOSS:
             chosen = widths
             break
-    selection = {
+    selection: dict[str, Any] = {
         **(solver.selection or {}),
         "integer": {
             "images": len(some),
