@@ -45,6 +45,20 @@ def _conv_transpose(inputs, attributes):
     return functional.conv_transpose2d(inputs[0], inputs[1], bias, strides, pads)
 
 
+def _slice(value, attributes):
+    index = [slice(None)] * value.ndim
+    names = ("axes", "starts", "ends", "steps")
+    for axis, start, end, step in zip(*(attributes[name] for name in names), strict=True):
+        index[axis] = slice(start, end, step)
+    return value[tuple(index)]
+
+
+def _resize(value, attributes):
+    if attributes["mode"] != "nearest":
+        raise NotImplementedError(attributes["mode"])
+    return functional.interpolate(value, size=tuple(attributes["sizes"]), mode="nearest")
+
+
 OPS = {
     "Gemm": _gemm,
     "Conv": _conv,
@@ -57,6 +71,10 @@ OPS = {
     "Reshape": lambda inputs, a: inputs[0].reshape(-1, *a["shape"]),
     "Mul": lambda inputs, attributes: inputs[0] * inputs[1],
     "Add": lambda inputs, attributes: inputs[0] + inputs[1],
+    "Elu": lambda inputs, a: functional.elu(inputs[0], a["alpha"]),
+    "Concat": lambda inputs, a: torch.cat(inputs, a["axis"]),
+    "Slice": lambda inputs, a: _slice(inputs[0], a),
+    "Resize": lambda inputs, a: _resize(inputs[0], a),
     "Sub": lambda inputs, attributes: inputs[0] - inputs[1],
 }
 
@@ -77,3 +95,34 @@ def torch_gradient(bundle, compiled=False):
         return loss.detach().numpy(), gradient.numpy()
 
     return value_and_grad
+
+
+class TorchEngine:
+    """A bundle's networks under autograd, as an engine that bitprior's solvers can run on."""
+
+    name, kernel = "torch", "autograd"
+
+    def __init__(self, bundle):
+        self.generator = TorchProgram(bundle.generator)
+        self.sensing = TorchProgram(bundle.sensing)
+
+    def losses(self, z, y):
+        """Return f(z) of tensors, [B]."""
+        return (self.sensing(self.generator(z)) - y).square().sum(1)
+
+    def generate(self, z):
+        """Return G(z)."""
+        with torch.no_grad():
+            return self.generator(torch.from_numpy(z)).numpy()
+
+    def loss(self, z, y):
+        """Return f(z)."""
+        with torch.no_grad():
+            return self.losses(torch.from_numpy(z), torch.from_numpy(y)).numpy()
+
+    def value_and_grad(self, z, y):
+        """Return f(z) and its gradient."""
+        latent = torch.from_numpy(z).requires_grad_()
+        loss = self.losses(latent, torch.from_numpy(y))
+        (gradient,) = torch.autograd.grad(loss.sum(), latent)
+        return loss.detach().numpy(), gradient.numpy()

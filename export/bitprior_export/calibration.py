@@ -11,13 +11,15 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_export.solver_selection import fastest_float
 from bitprior_runtime.bundle import SolverDefaults
 from bitprior_runtime.bundle.manifest import ActivationBits, Calibration
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.program import Program
-from bitprior_runtime.proximal_defaults import loop_options
-from bitprior_runtime.solvers import initial_latents, proximal
+from bitprior_runtime.proximal_defaults import bundle_options
+from bitprior_runtime.solvers import initial_latents
+from bitprior_runtime.solvers.choice import choose
 
 Method: TypeAlias = Literal["percentile", "mse", "max"]
 
@@ -29,8 +31,10 @@ PERCENTILE = 99.99
 _SHARES = tuple(share / 40 for share in range(10, 41))
 # So many images are recovered for their latents.
 _RECOVERED = 24
-# After so many steps of a recovery its latents are taken.
-_STOPS = (0, 1, 3, 10, 25)
+# After so many steps of a recovery its latents are taken, besides those at its start and its end.
+_STOPS = (1, 3, 10, 25)
+# Where a long recovery counts as ended: its last steps change the latents little.
+_LAST_STOP = 100
 # Values that "mse" looks at, spread evenly over all it could.
 _LOOKED_AT = 1 << 18
 # A range of a tensor that is always 0.
@@ -41,25 +45,23 @@ _SEED = 1
 def recovery_latents(
     generator: Program, sensing: Program, images: NDArray[np.float32], solver: SolverDefaults
 ) -> NDArray[np.float32]:
-    """Return latents met on the way of recoveries, [len(_STOPS) * min(N, _RECOVERED), k].
+    """Return latents met on the way of recoveries, [stops * min(N, _RECOVERED), k].
 
     Args:
         generator: Program z -> x.
         sensing: Program x -> y.
         images: Real images [N,C,H,W] in [0,1], of which the first _RECOVERED are recovered.
-        solver: Step size, sparsity and start distribution.
+        solver: How they are recovered.
     """
-    engine = FloatEngine(generator, sensing)
+    engine = fastest_float(generator, sensing)
     ((size,),) = generator.inputs.values()
     y = engine.sense(images[:_RECOVERED])
-    (z,) = initial_latents(len(y), size, _SEED, kind=solver.initial_latent)
-    met, done = [], 0
-    for stop in _STOPS:
-        if stop > done:
-            options = loop_options(solver, stop - done)
-            z = proximal(engine, y, z, options).latent
-            done = stop
-        met.append(z)
+    (z0,) = initial_latents(len(y), size, _SEED, kind=solver.initial_latent)
+    options = bundle_options(solver, solver.name)
+    met = [z0]
+    for stop in sorted({*_STOPS, min(solver.steps, _LAST_STOP)}):
+        choice = choose(solver.name, options, {"steps": stop})
+        met.append(choice.solve(engine, y, z0, None, None).latent)
     return np.concatenate(met)
 
 

@@ -107,8 +107,8 @@ def export(
         training="onnx-training" in wanted,
     )
     if run is not None:
-        _check_alone(generator, sensing, given)
-        result = export_run(run, out, options, sensing_bits)
+        _check_alone(generator, given)
+        result = export_run(run, out, options, sensing_bits, sensing)
     elif generator is None or sensing is None:
         missing = "--generator" if generator is None else "--sensing"
         raise UsageError(_SOURCES, f"neither RUN nor {missing}", "name what to export")
@@ -133,13 +133,13 @@ def compare(
         raise typer.Exit(1)
 
 
-def _check_alone(generator: Path | None, sensing: str | None, given: Collection[str]) -> None:
-    """Check that a RUN is named without networks, and without options that it answers itself.
+def _check_alone(generator: Path | None, given: Collection[str]) -> None:
+    """Check that a RUN is named without a generator and options that it answers itself.
 
     Raises:
         UsageError: There are some.
     """
-    if generator is not None or sensing is not None:
+    if generator is not None:
         raise UsageError(_SOURCES, "both", "leave one out")
     if given:
         raise UsageError(

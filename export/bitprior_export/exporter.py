@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bitprior_export.activation_width import choose_widths
 from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.artefacts.qonnx_files import default_folder as qonnx_folder
 from bitprior_export.artefacts.qonnx_files import write_qonnx_files
@@ -17,6 +18,7 @@ from bitprior_export.golden import make_golden
 from bitprior_export.graphs.training.apart import default_folder as training_folder
 from bitprior_export.graphs.training.apart import write_training_files
 from bitprior_export.manifest import make_manifest
+from bitprior_export.prior_source import is_prior_run, prior_source
 from bitprior_export.program_check import check_gradient
 from bitprior_export.result import ExportResult
 from bitprior_export.run_source import source_of_run
@@ -25,7 +27,7 @@ from bitprior_export.source import Source
 from bitprior_export.source_check import check_nodes
 from bitprior_export.training_run import read_run
 from bitprior_runtime.bundle import Bundle
-from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.errors import CheckFailedError, UsageError
 from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.golden import Check
 from bitprior_runtime.model import load
@@ -62,6 +64,7 @@ def export_run(
     out_path: str | os.PathLike[str],
     options: ExportOptions = _PLAIN,
     sensing_bits: int | None = None,
+    sensing: str | None = None,
 ) -> ExportResult:
     """Turn a run into a bundle, verified node by node; ``out_path`` changes only if all is well.
 
@@ -70,14 +73,35 @@ def export_run(
         out_path: The ``.bitprior`` file to write.
         options: What else to write, and how.
         sensing_bits: Bits that the sensing network's float weights are quantised to, or None.
+        sensing: What measures the images of a prior that was trained alone: an ONNX file or an
+            operator; None: the run has its own sensing network.
 
     Raises:
         MissingFileError: No such run.
         UnfinishedRunError: The run has not written its networks yet.
         RunRecordError: run.json, the images or the networks do not fit each other.
+        UsageError: ``sensing`` is missing, or one too many.
         And what :func:`export_source` raises.
     """
-    return export_source(lambda: source_of_run(read_run(run_dir), sensing_bits), out_path, options)
+    return export_source(lambda: _open_run(run_dir, sensing_bits, sensing), out_path, options)
+
+
+def _open_run(
+    folder: str | os.PathLike[str], sensing_bits: int | None, sensing: str | None
+) -> Source:
+    if not is_prior_run(folder):
+        if sensing is not None:
+            raise UsageError(
+                "a RUN that has its sensing network without --sensing", sensing[:80], "leave it out"
+            )
+        return source_of_run(read_run(folder), sensing_bits)
+    if sensing is None:
+        raise UsageError(
+            "--sensing with a RUN of a prior, which measures nothing by itself",
+            "none",
+            "name a file or an operator such as gaussian:m=600,seed=0",
+        )
+    return prior_source(folder, sensing, sensing_bits)
 
 
 def export_foreign(
@@ -129,7 +153,7 @@ def export_source(
     )
     calibration = calibrate_on_recoveries(generator, sensing, source.images, source.solver)
     manifest = replace(make_manifest(source, golden.tolerances), calibration=calibration)
-    bundle = Bundle(manifest, generator, sensing, golden.cases)
+    bundle = choose_widths(Bundle(manifest, generator, sensing, golden.cases), source.images)
     if options.qonnx:
         write_qonnx_files(bundle, qonnx_folder(out))
     if options.training:

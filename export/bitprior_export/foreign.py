@@ -1,6 +1,5 @@
 """Networks from anywhere as the source of an export: ONNX files, or a named operator."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +11,10 @@ from numpy.typing import NDArray
 
 from bitprior_export.image_files import load_images
 from bitprior_export.qonnx.document import open_onnx
-from bitprior_export.qonnx.interface import take_flat, take_images, to_unit_range
+from bitprior_export.qonnx.interface import take_flat, to_unit_range
 from bitprior_export.qonnx.reader import Translation, translate
-from bitprior_export.sensing_operators import (
-    OPERATORS,
-    build_operator,
-    looks_like_operator,
-    parse_operator,
-)
-from bitprior_export.source import Source, check_chain, ends
+from bitprior_export.sensing_source import OpenedSensing, open_sensing
+from bitprior_export.source import Source, check_chain, ends, sha256_by_name
 from bitprior_export.step_size import find_step_size
 from bitprior_runtime.bundle import FistaDefaults, SolverDefaults
 from bitprior_runtime.bundle.manifest import InitialLatent, SolverName
@@ -103,7 +97,8 @@ def foreign_source(options: ForeignOptions) -> Source:
     """
     generator = _open_generator(options)
     _, geometry = ends(generator)
-    sensing, kind, operator = _open_sensing(options, geometry)
+    measured = open_sensing(options.sensing, geometry, options.sensing_bits)
+    sensing = measured.network
     check_chain(generator, sensing)
     engine = FloatEngine(generator.program, sensing.program)
     latents = _latents(generator, options.latent_distribution, HIDDEN_SEED)
@@ -121,7 +116,7 @@ def foreign_source(options: ForeignOptions) -> Source:
         name=options.name or _UNUSUAL.sub("_", options.generator.stem)[:100],
         generator=generator,
         sensing=sensing,
-        measurement=kind,
+        measurement=measured.kind,
         images=images,
         solver=SolverDefaults(
             step_size=step_size,
@@ -131,7 +126,7 @@ def foreign_source(options: ForeignOptions) -> Source:
             fista=FistaDefaults(SHARE * step_size),
         ),
         licence=options.licence,
-        training=_provenance(options, origin, operator),
+        training=_provenance(options, origin, measured),
     )
 
 
@@ -140,27 +135,6 @@ def _open_generator(options: ForeignOptions) -> Translation:
     if options.value_range == "-1,1":
         model = to_unit_range(model)
     return translate(model, "generator", "z", "x", options.weight_bits)
-
-
-def _open_sensing(
-    options: ForeignOptions, geometry: tuple[int, ...]
-) -> tuple[Translation, str, Mapping[str, Any] | None]:
-    """Return the sensing network, what it is, and the operator's numbers if it is one."""
-    if looks_like_operator(options.sensing):
-        operator = parse_operator(options.sensing)
-        c, h, w = geometry if len(geometry) == 3 else (*geometry, 1, 1, 1)[:3]
-        model = build_operator(operator, (c, h, w))
-        kind, facts = operator.kind, {"kind": operator.kind, **operator.numbers}
-    else:
-        path = Path(options.sensing)
-        if not path.exists() and ":" in options.sensing:
-            raise UsageError(
-                f"an ONNX file, or an operator such as {', '.join(OPERATORS)}",
-                f"{options.sensing[:80]!a}",
-                "check --sensing",
-            )
-        model, kind, facts = take_images(open_onnx(path), geometry), "network", None
-    return translate(model, "sensing", "x", "y", options.sensing_bits), kind, facts
 
 
 def _latents(generator: Translation, kind: InitialLatent, seed: int) -> NDArray[np.float32]:
@@ -182,19 +156,14 @@ def _check_range(images: NDArray[np.float32], said: ValueRange) -> None:
         )
 
 
-def _provenance(
-    options: ForeignOptions, images: str, operator: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    files = [options.generator] if operator else [options.generator, Path(options.sensing)]
+def _provenance(options: ForeignOptions, images: str, sensing: OpenedSensing) -> dict[str, Any]:
     return {
         "origin": "networks that bitprior did not train",
         "golden_images": images,
-        "operator": None if operator is None else dict(operator),
+        "operator": sensing.operator,
         "value_range": options.value_range,
         "weight_bits_after_training": options.weight_bits,
         "sensing_bits_after_training": options.sensing_bits,
         "step_size": "given" if options.step_size is not None else "found by backtracking",
-        "sources": {
-            ascii(path.name)[1:-1]: hashlib.sha256(path.read_bytes()).hexdigest() for path in files
-        },
+        "sources": sha256_by_name(options.generator, sensing.file),
     }

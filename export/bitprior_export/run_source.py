@@ -1,6 +1,5 @@
 """A finished training run as the source of an export."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from bitprior_export.errors import RunRecordError
 from bitprior_export.manifest import widest
 from bitprior_export.qonnx.document import open_onnx
 from bitprior_export.qonnx.reader import Translation, translate
-from bitprior_export.source import Source, ends
+from bitprior_export.source import Source, ends, sha256_by_name
 from bitprior_export.training_run import GENERATOR, SENSING, TrainingRun
 from bitprior_runtime.bundle import SolverDefaults
 
@@ -81,10 +80,7 @@ def _check_record(run: TrainingRun, generator: Translation, sensing: Translation
 
 def _training(run: TrainingRun) -> Mapping[str, Any]:
     kept = {name: value for name, value in run.record.items() if name not in _ELSEWHERE}
-    sources = {
-        name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest()
-        for name in (GENERATOR, SENSING)
-    }
+    sources = sha256_by_name(run.folder / GENERATOR, run.folder / SENSING)
     if isinstance(start := kept.get("init_from"), str):
         kept["init_from"] = Path(start).name  # the rest is nobody's business but this machine's
     return {**kept, "sources": sources}

@@ -58,7 +58,7 @@ def select_solver(
     """
     if solver.projection != "none":
         return solver
-    engine = _fastest(generator, sensing)
+    engine = fastest_float(generator, sensing)
     ((size,),) = generator.inputs.values()
     problem = _problem(engine, images[:IMAGES], size, solver)
     rivals = _rivals(solver, size)
@@ -132,8 +132,8 @@ def _winner(means: NDArray[np.float64]) -> tuple[int, int]:
     return index, int(means[:, index].argmax())
 
 
-def _fastest(generator: Program, sensing: Program) -> Engine:
-    """Return the float engine on native kernels where they work."""
+def fastest_float(generator: Program, sensing: Program) -> Engine:
+    """Return the float engine, on native kernels where they work."""
     from bitprior_runtime.engines.native_float_engine import NativeFloatEngine
 
     try:

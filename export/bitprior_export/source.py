@@ -1,7 +1,9 @@
 """What an export starts from, whoever made it: networks, images, and what a manifest must say."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,15 @@ def ends(network: Translation) -> tuple[Shape, Shape]:
     program = network.program
     (source,) = program.inputs.values()
     return tuple(source), infer_shapes(program)[program.output]
+
+
+def sha256_by_name(*files: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of files by their names, for the record; None stands for no file."""
+    return {
+        ascii(file.name)[1:-1]: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file is not None
+    }
 
 
 def check_chain(generator: Translation, sensing: Translation) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from bitprior_export.golden import WARM_UP_STEPS
 from bitprior_runtime.bundle.limits import TRACE_STEPS
-from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines import Engine
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.solvers import ProximalOptions, proximal
 from bitprior_runtime.solvers.solution import Array
@@ -13,7 +13,7 @@ _SHRINK = 0.5
 _TRIALS = 40
 
 
-def find_step_size(engine: FloatEngine, y: Array, z0: Array) -> float:
+def find_step_size(engine: Engine, y: Array, z0: Array) -> float:
     """Return the first step size, halved again and again, whose steps lower every loss.
 
     The first one tried is four times Polyak's step f / |grad f|^2, which would take a linear f

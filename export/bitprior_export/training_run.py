@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -76,16 +76,8 @@ def read_run(folder: str | os.PathLike[str]) -> TrainingRun:
         RunRecordError: run.json or samples.npz is damaged or says something impossible.
     """
     path = Path(folder)
-    if not path.is_dir():
-        raise MissingFileError(f"the folder {path} of a training run", "no such folder", "check it")
-    for name in (GENERATOR, SENSING, SAMPLES, RECORD):
-        if not (path / name).is_file():
-            raise UnfinishedRunError(
-                f"{name} in {path}, which bitprior train writes at its end",
-                "no such file",
-                f"finish the run: bitprior train DATASET --out {path} --resume",
-            )
-    record = _Record(read_bytes(path / RECORD, MAX_RECORD_BYTES))
+    check_finished(path, (GENERATOR, SENSING, SAMPLES, RECORD))
+    record = RunRecord.read(path)
     geometry = record.geometry()
     latent = record.integer("latent", 1)
     return TrainingRun(
@@ -102,35 +94,72 @@ def read_run(folder: str | os.PathLike[str]) -> TrainingRun:
         step_size=record.step_size(),
         projection=record.projection(),
         seed=record.integer("seed", 0),
-        images=_samples(path / SAMPLES, geometry),
+        images=read_samples(path, geometry),
     )
 
 
-class _Record:
-    """run.json, field by field."""
+def check_finished(folder: Path, names: Iterable[str]) -> None:
+    """Check that a run's folder holds what the end of a training writes.
 
-    def __init__(self, data: bytes) -> None:
+    Raises:
+        MissingFileError: No such folder.
+        UnfinishedRunError: A file is missing.
+    """
+    if not folder.is_dir():
+        raise MissingFileError(
+            f"the folder {folder} of a training run", "no such folder", "check it"
+        )
+    for name in names:
+        if not (folder / name).is_file():
+            raise UnfinishedRunError(
+                f"{name} in {folder}, which bitprior train writes at its end",
+                "no such file",
+                f"finish the run: bitprior train DATASET --out {folder} --resume",
+            )
+
+
+class RunRecord:
+    """run.json, field by field.
+
+    Args:
+        values: What it says.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunRecord":
+        """Return that of a run.
+
+        Raises:
+            RunRecordError: It is no JSON object.
+        """
+        data = read_bytes(folder / RECORD, MAX_RECORD_BYTES)
         try:
             values = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise _wrong("JSON", str(error)) from error
         if not isinstance(values, dict):
             raise _wrong("a JSON object", type(values).__name__)
-        self.values: dict[str, Any] = values
+        return cls(values)
 
     def text(self, name: str) -> str:
+        """Return a text that is not empty."""
         value = self._get(name)
         if not isinstance(value, str) or not value:
             raise _wrong(f"{name} as text", f"{value!a}")
         return value
 
     def integer(self, name: str, least: int, most: int = 2**31) -> int:
+        """Return an integer in least..most."""
         value = self._get(name)
         if type(value) is not int or not least <= value <= most:
             raise _wrong(f"{name} as an integer in {least}..{most}", f"{value!a}")
         return value
 
     def geometry(self) -> tuple[int, int, int]:
+        """Return (C, H, W)."""
         value = self._get("geometry")
         fits = isinstance(value, list) and len(value) == 3 and all(type(n) is int for n in value)
         if not fits or min(value) < 1 or math.prod(value) > MAX_PIXELS:
@@ -138,18 +167,22 @@ class _Record:
         return (value[0], value[1], value[2])
 
     def sparsity(self, latent: int) -> int | None:
+        """Return s of P_s, or None for dense latents."""
         return None if self._get("sparsity") is None else self.integer("sparsity", 1, latent)
 
     def step_size(self) -> float:
+        """Return the learned beta."""
         value = self._get("step_size")
         if type(value) not in (int, float) or not 0 < value < math.inf:
             raise _wrong("step_size as a number above zero", f"{value!a}")
         return float(value)
 
     def measurement_kind(self) -> str | None:
+        """Return what A is, if it is said."""
         return self.text("measurement_kind") if "measurement_kind" in self.values else None
 
     def projection(self) -> Projection:
+        """Return what follows P_s in a step."""
         value = self.values.get("projection", "none")  # runs of 0.1 know none
         if value not in get_args(Projection):
             raise _wrong(f"projection as one of {', '.join(get_args(Projection))}", f"{value!a}")
@@ -167,9 +200,14 @@ def _wrong(expected: str, found: str) -> RunRecordError:
     )
 
 
-def _samples(path: Path, geometry: tuple[int, int, int]) -> NDArray[np.float32]:
-    data = read_bytes(path, MAX_ARCHIVE_BYTES)
-    wanted = f"images float32 [N, {', '.join(map(str, geometry))}] in [0,1] in {path.name}"
+def read_samples(folder: Path, geometry: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return a run's validation images, float32 [N,C,H,W] in [0,1].
+
+    Raises:
+        RunRecordError: They are damaged, or others than run.json says.
+    """
+    data = read_bytes(folder / SAMPLES, MAX_ARCHIVE_BYTES)
+    wanted = f"images float32 [N, {', '.join(map(str, geometry))}] in [0,1] in {SAMPLES}"
     todo = "train again, or restore the file as it was"
     try:
         images = read_archive(data)

@@ -90,7 +90,7 @@ class Model:
             engine: ``float``, ``integer``, ``onnx`` or ``onnx-training``.
             kernel: ``numpy`` or ``native``; ``auto``: native where it works.
             threads: Threads it may use; None leaves it to the engine.
-            activation_bits: 8 or 16, of the integer engine; None: as the bundle was calibrated.
+            activation_bits: 8 or 16, of the integer engine; None: the bundle's.
 
         Raises:
             UsageError: Unknown engine or kernel.
@@ -187,7 +187,7 @@ class Model:
                 by a measured probe, see :meth:`choose`.
             kernel: ``numpy`` or ``native``; ``auto``: native where it works.
             threads: Threads the engine may use; None leaves it to the engine.
-            activation_bits: 8 or 16, of the integer engine; None: as the bundle was calibrated.
+            activation_bits: 8 or 16, of the integer engine; None: the bundle's.
             restarts: Start latents per measurement; the lowest measurement loss wins.
             seed: Seed of the start latents.
             latent: Where the first restart starts, float [B,k]: a warm start.

@@ -21,6 +21,8 @@ RECOVERED = 1e-4
 HALF = 2e-2
 # Of a whole recovery, the costliest check.
 WHOLE_ROWS, WHOLE_SEED = 3, 0
+# Steps of the loop where the bundle's solver is another, and its steps those of that.
+OTHER_STEPS = 50
 
 
 def replay_onnx(bundle: Bundle, graphs: Mapping[str, OnnxGraph]) -> list[Check]:
@@ -100,11 +102,12 @@ def _whole(bundle: Bundle, engine: FloatEngine, graph: OnnxGraph) -> list[Check]
     """Recover as a user would: from seeded start latents, all steps."""
     solver, y = bundle.manifest.solver, bundle.golden.measurements[:WHOLE_ROWS]
     (z0,) = initial_latents(len(y), bundle.manifest.latent, WHOLE_SEED, kind=solver.initial_latent)
-    found = _run(bundle, graph, y, z0, solver.steps)
-    image, rows = _compare(bundle, engine, found, y, z0, solver.steps, RECOVERED)
+    steps = solver.steps if solver.name in ("proximal", "fista") else OTHER_STEPS
+    found = _run(bundle, graph, y, z0, steps)
+    image, rows = _compare(bundle, engine, found, y, z0, steps, RECOVERED)
     if not rows.any():
         return []
-    return [Check(f"recover, {solver.steps} steps: image", image, RECOVERED, "of the range")]
+    return [Check(f"recover, {steps} steps: image", image, RECOVERED, "of the range")]
 
 
 def _run(bundle: Bundle, graph: OnnxGraph, y: Array, z0: Array, steps: int) -> dict[str, Array]:

@@ -207,13 +207,24 @@ def a_name_of_a_thousand_letters(parts: Parts) -> None:
 
 def calibrate(parts: Parts, **changed: Any) -> None:
     """Give the manifest a calibration, good but for some of its fields."""
-    good = {"activation_bits": 8, "absmax": {"generator": {"z": 3.0}, "sensing": {"x": 1.0}}}
+    ranges = {"generator": {"z": 3.0}, "sensing": {"x": 1.0}}
+    good = {"activation_bits": 8, "cotangent_bits": 8, "absmax": ranges}
     parts.manifest["calibration"] = {**good, **changed}
 
 
 @forgery(ValueRangeError)
 def activations_of_twelve_bits(parts: Parts) -> None:
     calibrate(parts, activation_bits=12)
+
+
+@forgery(ValueRangeError)
+def cotangents_of_nine_bits(parts: Parts) -> None:
+    calibrate(parts, cotangent_bits=9)
+
+
+@forgery(InconsistentManifestError)
+def cotangents_wider_than_activations(parts: Parts) -> None:
+    calibrate(parts, cotangent_bits=16)
 
 
 @forgery(WrongTypeError)

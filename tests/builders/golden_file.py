@@ -27,6 +27,7 @@ FOLDER = Path(__file__).parent.parent / "golden"
 SINCE_1_1: dict[str, Any] = {"calibration": None, "latents": {"z": [4]}}
 SOLVER_SINCE_1_1: dict[str, Any] = {"projection": "none"}
 SOLVER_SINCE_1_2: dict[str, Any] = {"fista": None, "selection": None}
+CALIBRATION_SINCE_1_3: dict[str, Any] = {"cotangent_bits": None}
 
 
 def golden_bundle() -> Bundle:
@@ -37,7 +38,7 @@ def golden_bundle() -> Bundle:
         solver=replace(bundle.manifest.solver, initial_latent="clamped-normal"),
         latents={"skip": (1, 3), "head": (1,)},
         calibration=Calibration(
-            8, {"generator": {"z": 3.0, "act0": 1.25}, "sensing": {"x": 1.0, "y": 2.5}}
+            16, {"generator": {"z": 3.0, "act0": 1.25}, "sensing": {"x": 1.0, "y": 2.5}}, 8
         ),
     )
     return replace(bundle, manifest=manifest)

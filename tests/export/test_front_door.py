@@ -218,6 +218,7 @@ def test_every_operator_makes_a_verified_bundle(
         (["--sensing", "identity"], "nor --generator"),
         ([], "nor --generator"),
         (["RUN", "--generator", "G", "--sensing", "identity"], "both"),
+        (["RUN", "--sensing", "identity"], "without --sensing"),
         (["RUN", "--weight-bits", "4"], "--weight-bits"),
         (["--generator", "G", "--sensing", "gausian:m=3"], "gaussian:m=250"),
         (["--generator", "G", "--sensing", "gaussian:m=0"], "m=0"),

@@ -149,6 +149,29 @@ def test_a_core_install_recovers_an_image(core, tmp_path):
     assert "ok native kernels" in run(core / "bitprior", "doctor", cwd=tmp_path)
 
 
+@pytest.mark.parametrize("engine", ["float", "integer"])
+def test_a_core_install_recovers_with_a_cut_4_bit_prior(cut_prior, core, tmp_path, engine):
+    write = "import numpy; numpy.save('x.npy', numpy.full((1, 3, 64, 64), 0.5, 'float32'))"
+    run(core / "python", "-c", write, cwd=tmp_path)
+    run(core / "bitprior", "sense", cut_prior, "x.npy", "--out", "y.npy", cwd=tmp_path)
+    recover = [core / "bitprior", "recover", cut_prior, "y.npy", "--engine", engine]
+    line = run(*recover, "--steps", "5", "--out", "x.png", cwd=tmp_path)
+    assert line.startswith("Recovered 1 image")
+    assert f"lbfgs, 5 steps, {engine}/native" in line
+
+
+@pytest.fixture(scope="module")
+def cut_prior(tmp_path_factory):
+    """BEGAN, 4 bits, cut behind its first stage: two latents, one of which skips ahead."""
+    from bitprior_export.exporter import ExportOptions, export_run
+    from builders.prior_runs import make_prior_run
+
+    folder = tmp_path_factory.mktemp("prior")
+    prior = make_prior_run(folder / "run", "began")
+    options = ExportOptions(cut="2")
+    return export_run(prior, folder / "m.bitprior", options, sensing="gaussian:m=30").path
+
+
 def test_a_core_install_recovers_with_a_prior_of_the_zoo(core, tmp_path):
     listed = run(core / "bitprior", "zoo", cwd=tmp_path).splitlines()
     assert len(listed) == len(list((ROOT / "runtime/bitprior_runtime/zoo").glob("*.bitprior"))) >= 2

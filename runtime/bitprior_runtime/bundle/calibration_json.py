@@ -22,6 +22,8 @@ from bitprior_runtime.bundle.strict_json import Json
 from bitprior_runtime.program import Shape
 
 _WIDTHS: Mapping[int, ActivationBits] = {8: 8, 16: 16}
+# Keys of the calibration by the minor version that brought them.
+_KEYS_SINCE = {3: ("cotangent_bits",)}
 
 
 def latents_from_json(value: Json, latent: int) -> dict[str, Shape]:
@@ -48,24 +50,43 @@ def latents_from_json(value: Json, latent: int) -> dict[str, Shape]:
 
 
 def calibration_from_json(
-    value: Json, programs: Mapping[ProgramName, ProgramEntry]
+    value: Json, programs: Mapping[ProgramName, ProgramEntry], minor: int
 ) -> Calibration | None:
     """Return the ranges of the activations, each one's name checked against its program.
+
+    Args:
+        value: What the manifest has under ``calibration``.
+        programs: Both.
+        minor: Minor version of the manifest.
 
     Raises:
         ManifestError: One of its subclasses.
     """
     if value is None:
         return None
-    found = fields.record(value, "calibration", ("absmax", "activation_bits"))
-    bits = fields.integer(found["activation_bits"], "calibration.activation_bits", 8, 16)
-    if bits not in _WIDTHS:
-        raise ValueRangeError("calibration.activation_bits 8 or 16", f"{bits}", EXPORT_AGAIN)
+    newer = [key for since, keys in _KEYS_SINCE.items() if since <= minor for key in keys]
+    found = fields.record(value, "calibration", ("absmax", "activation_bits", *newer))
+    bits, narrow = _width(found["activation_bits"], "activation_bits"), found.get("cotangent_bits")
+    cotangents = None if narrow is None else _width(narrow, "cotangent_bits")
+    if cotangents is not None and cotangents > bits:
+        raise InconsistentManifestError(
+            f"calibration.cotangent_bits of at most the activations' {bits}",
+            f"{cotangents}",
+            EXPORT_AGAIN,
+        )
     absmax = fields.record(found["absmax"], "calibration.absmax", PROGRAM_NAMES)
     return Calibration(
-        activation_bits=_WIDTHS[bits],
+        activation_bits=bits,
         absmax={name: _ranges(absmax[name], name, programs[name]) for name in PROGRAM_NAMES},
+        cotangent_bits=cotangents,
     )
+
+
+def _width(value: Json, name: str) -> ActivationBits:
+    bits = fields.integer(value, f"calibration.{name}", 8, 16)
+    if bits not in _WIDTHS:
+        raise ValueRangeError(f"calibration.{name} 8 or 16", f"{bits}", EXPORT_AGAIN)
+    return _WIDTHS[bits]
 
 
 def _ranges(value: Json, which: ProgramName, program: ProgramEntry) -> dict[str, float]:

@@ -11,7 +11,7 @@ from bitprior_runtime.tensors import Grid
 # A reader of 1.n reads 1.0 to 1.n. Fixed for ever, in every major version: how the file begins
 # (see envelope) and that the manifest has its version under "format".
 FORMAT_MAJOR = 1
-FORMAT_MINOR = 2
+FORMAT_MINOR = 3
 FORMAT = f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
 
 Granularity: TypeAlias = Literal["per-tensor", "per-channel"]
@@ -75,7 +75,8 @@ class SolverDefaults:
         name: The solver.
         projection: What follows P_s in every step of the solver ``proximal``.
         fista: What the solver ``fista`` runs with; None: it derives it from ``step_size``.
-        selection: How name, steps and fista were chosen, as JSON; None: they were not measured.
+        selection: How name, steps, fista and the integer engine's width were chosen, as JSON; None:
+            nothing was measured.
     """
 
     step_size: float
@@ -110,12 +111,15 @@ class Calibration:
     """Ranges of the activations, for engines that compute in integers.
 
     Attributes:
-        activation_bits: Bit width the ranges were chosen for.
+        activation_bits: Width of the generator's activations in the integer engine, unless the user
+            says otherwise.
         absmax: Largest magnitude of activations by program and name, above zero.
+        cotangent_bits: The same of cotangents, at most ``activation_bits``; None: as those.
     """
 
     activation_bits: ActivationBits
     absmax: Mapping[ProgramName, Mapping[str, float]]
+    cotangent_bits: ActivationBits | None = None
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def manifest_from_json(value: Json) -> tuple[Manifest, Programs]:
         licence=fields.text(found["licence"], "licence"),
         training=fields.mapping(found["training"], "training"),
         latents=latents_from_json(found["latents"], latent) if "latents" in found else {},
-        calibration=calibration_from_json(found.get("calibration"), programs),
+        calibration=calibration_from_json(found.get("calibration"), programs, _minor(value)),
         companions=_hashes(found["companions"], "companions", file_names=True),
         sha256=_hashes(found["sha256"], "sha256", file_names=False),
         digest=fields.sha256(found["digest"], "digest"),

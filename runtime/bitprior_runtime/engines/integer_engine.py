@@ -17,6 +17,7 @@ from bitprior_runtime.integer.correction import correction_of
 from bitprior_runtime.integer.forward import Activations, Forward, dequantise, quantise
 from bitprior_runtime.integer.normalise import Cotangent
 from bitprior_runtime.integer.plan import IntegerPlan
+from bitprior_runtime.integer.real import Floats
 from bitprior_runtime.program import Program
 
 Array = NDArray[Any]
@@ -32,7 +33,7 @@ class IntegerEngine:
         calibration: Ranges of the activations, from the bundle. Without them the engine refuses:
             ranges measured here in floating point would differ from machine to machine.
         activation_bits: 8 or 16, of the generator's activations and of cotangents; None: what
-            the calibration was made for.
+            the calibration says.
         golden: Golden cases of the bundle, by which the sensing network's measurements are
             corrected for what rounding its weights adds to all of them; None: no correction.
 
@@ -58,8 +59,8 @@ class IntegerEngine:
                 "none (format 1.0, or exported without)",
                 "export the run again with this version of bitprior, or use the float engine",
             )
-        bits = calibration.activation_bits if activation_bits is None else activation_bits
-        self.plan = _plan(generator, sensing, calibration, bits, golden)
+        widths = _widths(calibration, activation_bits)
+        self.plan = _plan(generator, sensing, calibration, widths, golden)
         self._generator = Forward(self.plan.generator)
         self._sensing = Forward(self.plan.sensing)
 
@@ -107,15 +108,28 @@ class IntegerEngine:
         return loss
 
 
+def _widths(calibration: Calibration, forced: int | None) -> tuple[int, int]:
+    """Return the bits of activations and of cotangents."""
+    if forced is not None:
+        return forced, forced
+    bits = calibration.activation_bits
+    return bits, bits if calibration.cotangent_bits is None else calibration.cotangent_bits
+
+
 def _plan(
     generator: Program,
     sensing: Program,
     calibration: Calibration,
-    bits: int,
+    widths: tuple[int, int],
     golden: GoldenCases | None,
 ) -> IntegerPlan:
-    plan = compile_plan(generator, sensing, calibration.absmax, bits)
+    activations, cotangents = widths
+
+    def compiled(correction: Floats | None) -> IntegerPlan:
+        absmax = calibration.absmax
+        return compile_plan(generator, sensing, absmax, activations, correction, cotangents)
+
+    plan = compiled(None)
     if golden is None:
         return plan
-    correction = correction_of(plan.sensing, golden.images, golden.sensed)
-    return compile_plan(generator, sensing, calibration.absmax, bits, correction)
+    return compiled(correction_of(plan.sensing, golden.images, golden.sensed))

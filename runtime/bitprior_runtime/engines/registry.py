@@ -25,7 +25,7 @@ class EngineContext:
         bundle: The model.
         path: The file it was read from; ONNX files lie beside it. None for a bundle in memory.
         threads: Threads an engine may use; None leaves it to the engine.
-        activation_bits: 8 or 16, of the integer engine; None: what the bundle was calibrated for.
+        activation_bits: 8 or 16, of the integer engine; None: the bundle's.
     """
 
     bundle: Bundle

@@ -18,9 +18,9 @@ from bitprior_runtime.integer.real import Floats, RealProgram, leader_of
 from bitprior_runtime.integer.steps import WIDE_BITS, Range, absmax_of, ranges_of
 from bitprior_runtime.program import Program
 
-# Float weights become integers of so many bits, by the bits of activations. With 16-bit
-# activations, 8 bits would be what loses most; with more than 11, range analysis would take from
-# the activations what the weights get.
+# Float weights become integers of so many bits, by the bits of cotangents. With 16-bit ones, 8
+# bits would be what loses most; with more than 11, range analysis would take from the activations
+# what the weights get.
 WEIGHT_BITS = {8: 8, 16: 11}
 # The loss adds up squares below 2^50 in int64.
 MAX_MEASUREMENTS = (1 << 13) - 1
@@ -33,6 +33,7 @@ def compile_plan(
     absmax: Mapping[ProgramName, Mapping[str, float]],
     activation_bits: int,
     correction: Floats | None = None,
+    cotangent_bits: int | None = None,
 ) -> IntegerPlan:
     """Compile a prior.
 
@@ -40,16 +41,19 @@ def compile_plan(
         generator: Program z -> x.
         sensing: Program x -> y.
         absmax: Calibrated ranges of activations by program and name.
-        activation_bits: 8 or 16: of the generator's activations, and of cotangents.
+        activation_bits: 8 or 16, of the generator's activations.
         correction: Added to y, [m], if a Gemm or MatMul gives y; see :mod:`.correction`.
+        cotangent_bits: 8 or 16, of cotangents; None: as ``activation_bits``.
 
     Raises:
         UsageError: Other bits, or a range that is missing.
         ProgramError: An op without an integer form, or numbers that fit no integers.
     """
-    if activation_bits not in WEIGHT_BITS:
-        raise UsageError("8 or 16 activation bits", f"{activation_bits}", "choose one of them")
-    weight_bits = WEIGHT_BITS[activation_bits]
+    narrow = activation_bits if cotangent_bits is None else cotangent_bits
+    for bits in (activation_bits, narrow):
+        if bits not in WEIGHT_BITS:
+            raise UsageError("8 or 16 activation bits", f"{bits}", "choose one of them")
+    weight_bits = WEIGHT_BITS[narrow]
     drawing, measuring = (fuse(lower(program, weight_bits)) for program in (generator, sensing))
     if correction is not None:
         measuring = shifted(measuring, correction)
@@ -58,9 +62,9 @@ def compile_plan(
     if size > MAX_MEASUREMENTS:
         raise UsageError(f"at most {MAX_MEASUREMENTS} measurements", f"{size}", USE_FLOAT)
     # d loss / d y = 2 (y_hat - y): the integer residual times twice the step.
-    measured, constant = assemble(measuring, ranges[1], activation_bits, 2.0 * step)
-    drawn, constant = assemble(drawing, ranges[0], activation_bits, constant)
-    return IntegerPlan(drawn, measured, activation_bits, constant)
+    measured, constant = assemble(measuring, ranges[1], narrow, 2.0 * step)
+    drawn, constant = assemble(drawing, ranges[0], narrow, constant)
+    return IntegerPlan(drawn, measured, activation_bits, narrow, constant)
 
 
 def _measurements(sensing: RealProgram, ranges: Mapping[str, Range]) -> tuple[float, int]:

@@ -287,11 +287,13 @@ class IntegerPlan:
     Attributes:
         generator: z -> x.
         sensing: x -> y.
-        activation_bits: 8 or 16: of the generator's activations, and of cotangents.
+        activation_bits: 8 or 16, of the generator's activations.
+        cotangent_bits: 8 or 16, of cotangents.
         gradient_scale: Static real constant of the gradient's cotangents c * 2^e.
     """
 
     generator: IntegerProgram
     sensing: IntegerProgram
     activation_bits: int
+    cotangent_bits: int
     gradient_scale: float

@@ -9,6 +9,7 @@ from bitprior_runtime.bundle import FORMAT, read_bundle
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.golden import replay
 from builders.golden_file import (
+    CALIBRATION_SINCE_1_3,
     FOLDER,
     SINCE_1_1,
     SOLVER_SINCE_1_1,
@@ -30,6 +31,9 @@ def test_a_golden_bundle_is_read_as_it_was_meant(path: Path) -> None:
     wanted["manifest"] = SINCE_1_1 | wanted["manifest"]
     newer = SOLVER_SINCE_1_1 | SOLVER_SINCE_1_2
     wanted["manifest"]["solver"] = newer | wanted["manifest"]["solver"]
+    if wanted["manifest"]["calibration"] is not None:
+        calibration = CALIBRATION_SINCE_1_3 | wanted["manifest"]["calibration"]
+        wanted["manifest"]["calibration"] = calibration
     assert contents(read_bundle(path)) == wanted
 
 

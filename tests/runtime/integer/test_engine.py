@@ -11,7 +11,7 @@ from bitprior_runtime.bundle.manifest import Calibration
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.engines.integer_engine import IntegerEngine
 from bitprior_runtime.errors import ProgramError, UsageError
-from bitprior_runtime.integer.plan import MEASUREMENT_MAX
+from bitprior_runtime.integer.plan import MEASUREMENT_MAX, Kind
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.solvers import ProximalOptions, proximal
 from bitprior_runtime.tensors import FloatTensor, QuantisedTensor
@@ -110,6 +110,25 @@ def test_the_bits_are_the_calibrations_unless_others_are_asked_for():
     calibration = ranges(*pair, bundle.golden.latents, 8)
     assert IntegerEngine(*pair, calibration).plan.activation_bits == 8
     assert IntegerEngine(*pair, calibration, 16).plan.activation_bits == 16
+
+
+def test_activations_and_cotangents_have_widths_of_their_own():
+    bundle = tiny_bundle()
+    pair = bundle.generator, bundle.sensing
+    wide = ranges(*pair, bundle.golden.latents, 16)
+    mixed = IntegerEngine(*pair, replace(wide, cotangent_bits=8))
+    assert (mixed.plan.activation_bits, mixed.plan.cotangent_bits) == (16, 8)
+    z, y = bundle.golden.latents, bundle.golden.measurements
+    # The forward pass is that of 16 bits, the cotangents those of 8.
+    assert mixed.generate(z).tobytes() == IntegerEngine(*pair, wide).generate(z).tobytes()
+    for program in (mixed.plan.generator, mixed.plan.sensing):
+        limits = [node.cotangent_limit for node in program.nodes if node.kind is Kind.DENSE]
+        assert limits
+        assert max(limits) <= 127
+    forced = IntegerEngine(*pair, replace(wide, cotangent_bits=8), 16)
+    assert forced.value_and_grad(z, y)[1].tobytes() == (
+        IntegerEngine(*pair, wide).value_and_grad(z, y)[1].tobytes()
+    )
 
 
 def test_a_bundle_without_ranges_is_refused_with_what_to_do():

@@ -3,6 +3,7 @@
 import gc
 import os
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,16 @@ def mlp(bits, grid, rng):
 def test_perceptrons_of_every_width_and_grid_at_any_batch(activation_bits, bits, grid):
     rng = np.random.default_rng([bits, activation_bits])
     assert_same_at_any_batch(problem(mlp(bits, grid, rng), rng, 16, activation_bits))
+
+
+@pytest.mark.parametrize("make", [mlp, convolutional], ids=["perceptron", "convolutional"])
+def test_wide_activations_with_narrow_cotangents(make):
+    rng = np.random.default_rng(7)
+    networks = make(4, "wide", rng) if make is mlp else make(rng, 4, "wide")
+    (generator, sensing, calibration), _, z, y = problem(networks, rng, 16, 16)
+    mixed = replace(calibration, cotangent_bits=8)
+    reference = IntegerEngine(generator, sensing, mixed)
+    assert_same_at_any_batch(((generator, sensing, mixed), reference, z, y))
 
 
 @pytest.mark.exhaustive
