@@ -77,4 +77,3 @@ def test_a_run_that_follows_says_so_and_needs_a_prior(
     assert record["config"]["following"]["steps"] == 8
     with pytest.raises(UsageError, match=r"a 32-bit run .* following\.steps is not 0"):
         train_run(request(tmp_path / "again", *wish, init_from=tmp_path / "one"))
-
