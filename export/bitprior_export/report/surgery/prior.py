@@ -118,8 +118,9 @@ def add_prior(run: Path, folder: Path) -> Path:
 
 def _facts(run: Path) -> dict[str, Any]:
     path = run / "run.json"
+    text = _existing(path, MAX_RECORD_BYTES)
     try:
-        record = json.loads(_existing(path, MAX_RECORD_BYTES))
+        record = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"JSON in {path}", str(error)[:120], "train the prior again") from error
     fields = Fields(record, str(path))
