@@ -119,7 +119,7 @@ def pictures(rows: int, count: int = 4, side: int = 64, **changed: Any) -> bytes
 
 def raw(dataset: str, whole: float, cut: float, **changed: Any) -> dict[str, Any]:
     """Raw reconstruction of a data set with and without surgery."""
-    known = {"operator": "identity", "m": N}
+    known = {"operator": "identity"}
     rows = [trial("CSGM", N, whole, **known), trial("GS", N, cut, **known)]
     if dataset == "own samples":
         changed = {"part": f"made by gs-dcgan-32bit, {IMAGES} images", **changed}

@@ -44,6 +44,7 @@ _SERIES = (
     ("#b59a1f", "*"),
     (INK, "x"),
 )
+_LONGEST = 28  # characters of a name; longer ones would leave no room for the axes
 _Y_LABEL = "PSNR, dB (± 1 sd)"
 
 
@@ -131,14 +132,19 @@ def categories_figure(
                 marker=marker,
                 markersize=4,
                 capsize=2,
-                label=series,
+                label=_brief(series),
             )
-        axes.set_xticks(range(len(names)), names, rotation=25, ha="right", fontsize=8)
+        shown = [_brief(name) for name in names]
+        axes.set_xticks(range(len(names)), shown, rotation=25, ha="right", fontsize=8)
         axes.margins(x=0.12)
         axes.set_xlabel(label)
         _finish(axes, title)
 
     return draw(panel, _SIZE)
+
+
+def _brief(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def cuts_figure(title: str, entries: Mapping[str, Mapping[int, tuple[float, float]]]) -> str:

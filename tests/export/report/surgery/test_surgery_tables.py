@@ -23,7 +23,7 @@ def test_methods_stand_over_m_with_their_spread():
     assert lasso[:2] == ["Lasso-DCT", NONE]
     assert lasso[3] == NONE
     assert surgery[:2] == ["GS, cut 1", "dcgan, 32 filters"]
-    assert surgery[2].startswith("24.00 ± 2.")
+    assert surgery[2].startswith("24.00 ± 1.5")
     assert "celeba64, test, first 12 images" in table.notes[0]
 
 
