@@ -143,7 +143,7 @@ def test_mid_rise_weights_reach_the_bundle_exactly(
 
 
 def test_the_best_recipe_follows_the_float_prior(tmp_path: Path, float_run: Path) -> None:
-    few = ("quantiser.bits=2", "run.log_every=1")
+    few = ("quantiser.bits=2", "run.log_every=1", "following.steps=4", "following.images=20")
     record = run(tmp_path, *few, recipe="best", init_from=float_run)
     assert record["config"]["loss"]["distillation"] > 0
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

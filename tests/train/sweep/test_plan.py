@@ -52,7 +52,7 @@ def test_the_values_of_an_axis_beat_overrides_and_count_once(question: Question)
 
 def test_the_32_bit_run_has_no_prior_to_follow(question: Question) -> None:
     jobs = plan(replace(question, recipe="best"))
-    assert [job.config.loss.distillation for job in jobs] == [0, 0.1]
+    assert [job.config.loss.distillation for job in jobs] == [0, 1.0]
 
 
 def test_distillation_without_a_32_bit_run_is_refused(question: Question) -> None:
