@@ -39,5 +39,7 @@ def test_engines_recover_as_well_with_a_cut_prior_as_torch_does(script, tmp_path
     flat = script._psnr(np.repeat(start, 2, axis=0), images).mean()
     for row in rows.values():
         assert row["psnr"] > flat
-    for label in labels:
-        assert abs(rows[label]["below_torch"]) <= 0.1
+    for label in ("float/numpy", "float/native"):
+        assert abs(rows[label]["below_torch"]) <= 0.01
+    # Rounded otherwise, it may end in another minimum: not in a worse one.
+    assert rows["integer/native, 16 bits"]["below_torch"] <= 0.1
