@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bitprior_runtime.errors import UsageError
+from bitprior_runtime.errors import CheckFailedError, UsageError
 from bitprior_train.checkpoint import below
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset, load_dataset
@@ -57,6 +57,15 @@ def test_sensing_and_step_size_stay_those_of_the_prior(digits: Dataset) -> None:
     kept = [name for name in prior if name.startswith("sensing.")]
     assert kept
     assert all(torch.equal(own[name], prior[name]) for name in [*kept, "log_beta"])
+
+
+def test_what_is_no_number_is_refused(digits: Dataset) -> None:
+    config = tiny_config(1, following={"steps": 3, "images": 40})
+    learner = Learner(config, digits.geometry)
+    float_tensors = Learner(tiny_config(32), digits.geometry).tensors()
+    weights = {n: t * float("nan") for n, t in below("generator.", float_tensors).items()}
+    with pytest.raises(CheckFailedError, match=r"at step 1; lower following\.lr"):
+        follow(learner, weights, config, digits)
 
 
 def request(out: Path, *overrides: str, init_from: Path | None = None) -> Request:

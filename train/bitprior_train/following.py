@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bitprior_runtime.errors import CheckFailedError
 from bitprior_train.config import FollowingConfig, TrainConfig
 from bitprior_train.data import Dataset
 from bitprior_train.learner import Learner
@@ -38,6 +39,9 @@ def follow(
         prior: Weights of the 32-bit generator G, by name.
         config: The run; its section ``following`` says for how long.
         data: Its images.
+
+    Raises:
+        CheckFailedError: The error became infinite or NaN.
     """
     settings = config.following
     teacher = learner.network(dict(prior))
@@ -53,6 +57,12 @@ def follow(
         with _precision(config):
             made = learner.network(theta_q)(z)
         error = (made - wanted).square().flatten(1).sum(1).mean()
+        if not torch.isfinite(error):
+            raise CheckFailedError(
+                "a finite error of a generator that follows",
+                f"infinity or NaN at step {step + 1}",
+                "lower following.lr",
+            )
         adam.zero_grad()
         error.backward()
         rate = _rate(settings, step)
