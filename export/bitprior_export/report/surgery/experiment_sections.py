@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bitprior_export.report.section import Panels, Section
-from bitprior_export.report.surgery.comparison import Comparison, Trial
+from bitprior_export.report.surgery.comparison import Comparison
 from bitprior_export.report.surgery.experiments import (
     cuts_table,
     inits_table,
@@ -12,7 +12,7 @@ from bitprior_export.report.surgery.experiments import (
 )
 from bitprior_export.report.surgery.figures import categories_figure, cuts_figure
 from bitprior_export.report.surgery.initial import init_sets
-from bitprior_export.report.surgery.pictures import AS_SHOWN, recovered_lines
+from bitprior_export.report.surgery.pictures import recovered_lines, shown_note, trial_label
 from bitprior_export.report.surgery.published import SHOWN_RATIO
 from bitprior_export.report.surgery.representation import images_label, raw_found
 from bitprior_export.report.surgery.selection import Found, found_in, method_label
@@ -66,7 +66,7 @@ def cut_sections(comparisons: Sequence[Comparison]) -> Iterator[Section]:
         grids: list[tuple[str, Found]] = [named for sweep in sweeps for named in _by_cut(sweep)]
         panels = [Panels("PSNR by cut (Fig. 7)", figures)]
         title = "Recovered with each cut (Fig. 8)"
-        yield Section(table, panels, recovered_lines(grids), title, AS_SHOWN)
+        yield Section(table, panels, recovered_lines(grids), title, shown_note(grids))
 
 
 def _sweep_figure(sweep: CutSweep) -> str:
@@ -86,19 +86,15 @@ def _by_cut(sweep: CutSweep) -> Iterator[tuple[str, Found]]:
         return abs(m / trial.pixels - SHOWN_RATIO)
 
     m = min(sweep.by_m, key=away)
-    for cut, found in sweep.by_m[m].items():
-        yield f"{sweep.network}, {sweep.bits}-bit: cut {cut}, m = {m}", found
+    for found in sweep.by_m[m].values():
+        yield trial_label(found[1]), found
 
 
 def operator_sections(comparisons: Sequence[Comparison]) -> Iterator[Section]:
     """Yield inpainting and super-resolution, if they were measured."""
     for experiment, table in operator_tables(comparisons).items():
-        named = [(_named(found[1]), found) for found in found_in(comparisons, experiment)]
-        yield Section(table, grid=recovered_lines(named), grid_note=AS_SHOWN)
-
-
-def _named(trial: Trial) -> str:
-    return ", ".join(filter(None, (trial.network, method_label(trial.method, trial.cut))))
+        named = [(trial_label(found[1]), found) for found in found_in(comparisons, experiment)]
+        yield Section(table, grid=recovered_lines(named), grid_note=shown_note(named))
 
 
 def _bar(found: Found) -> Bar:

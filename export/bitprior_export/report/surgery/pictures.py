@@ -8,14 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_export.report.grid import Cell, Line
+from bitprior_export.report.results import FLOAT_BITS
 from bitprior_export.report.surgery.comparison import Comparison, Trial
 from bitprior_export.report.surgery.prior import Prior
-from bitprior_export.report.surgery.selection import Found
+from bitprior_export.report.surgery.selection import Found, method_label
 
 SHOWN = 4
 _ACROSS = 8
 _QUALITY = 88
-AS_SHOWN = f"PSNR of the recovered image under each; shown as JPEG of quality {_QUALITY}."
+
+
+def trial_label(trial: Trial) -> str:
+    """Return what stands beside a line of images: short, for narrow screens."""
+    bits = None if trial.bits in (None, FLOAT_BITS) else f"{trial.bits}-bit"
+    return ", ".join(filter(None, (method_label(trial.method, trial.cut), trial.prior, bits)))
+
+
+def shown_note(named: Sequence[tuple[str, Found]]) -> str:
+    """Return what stands under lines of images: their m, and how they are shown."""
+    ms = sorted({trial.measurements for _, (_, trial) in named})
+    return (
+        f"m = {' or '.join(map(str, ms))}. PSNR of the recovered image under each; shown as JPEG "
+        f"of quality {_QUALITY}."
+    )
 
 
 def recovered_lines(named: Sequence[tuple[str, Found]]) -> Sequence[Line]:

@@ -6,7 +6,7 @@ from bitprior_export.report.results import FLOAT_BITS
 from bitprior_export.report.surgery.claims import ALWAYS, Case, Claim
 from bitprior_export.report.surgery.comparison import GS, NO_GS, OWN_SAMPLES, RAW, Comparison
 from bitprior_export.report.surgery.pairing import paired, unpaired
-from bitprior_export.report.surgery.selection import Found, found_in
+from bitprior_export.report.surgery.selection import Found, found_in, method_label
 
 # Which images: data set and part, so that training and test images are told apart.
 Images = tuple[str, str]
@@ -89,5 +89,5 @@ def _means(found: Mapping[str, Mapping[str, Mapping[Images, Found]]], method: st
             for images, (_, trial) in methods.get(method, {}).items()
         ]
         if means:
-            parts.append(f"{network}: {'; '.join(means)}.")
+            parts.append(f"{method_label(method, None)}, {network}: {'; '.join(means)}.")
     return " ".join(parts)

@@ -22,7 +22,12 @@ from bitprior_export.report.surgery.experiment_sections import (
     raw_sections,
 )
 from bitprior_export.report.surgery.figures import methods_figure, widths_figure
-from bitprior_export.report.surgery.pictures import AS_SHOWN, recovered_lines, sample_sheets
+from bitprior_export.report.surgery.pictures import (
+    recovered_lines,
+    sample_sheets,
+    shown_note,
+    trial_label,
+)
 from bitprior_export.report.surgery.prior import Prior
 from bitprior_export.report.surgery.provenance import priors_table, variables_table
 from bitprior_export.report.surgery.published import SHOWN_RATIO
@@ -36,6 +41,7 @@ from bitprior_export.report.surgery.selection import (
 )
 from bitprior_export.report.surgery.tables import bits_tables, gaussian_tables, orderings_table
 from bitprior_export.report.surgery.widths import bit_lines
+from bitprior_export.report.table import Table
 
 # Panels of PSNR over m/n, by the paper's figures.
 _PANELS = {
@@ -89,7 +95,7 @@ def _gaussian(comparisons: Sequence[Comparison]) -> Iterator[Section]:
             if figures:
                 panels.append(Panels(title, figures))
         of_set = [line for line in found if line.dataset == dataset]
-        yield Section(table, panels, recovered_lines(_at_shown_ratio(of_set)), grid_note=AS_SHOWN)
+        yield _with_images(table, panels, _at_shown_ratio(of_set))
 
 
 def _widths(comparisons: Sequence[Comparison]) -> Iterator[Section]:
@@ -101,8 +107,7 @@ def _widths(comparisons: Sequence[Comparison]) -> Iterator[Section]:
             )
             for network in dict.fromkeys(line.network for line in chosen)
         ]
-        grid = recovered_lines(_at_shown_ratio(chosen))
-        yield Section(tables[dataset], [Panels("", figures)], grid, grid_note=AS_SHOWN)
+        yield _with_images(tables[dataset], [Panels("", figures)], _at_shown_ratio(chosen))
 
 
 def _chosen(
@@ -112,6 +117,12 @@ def _chosen(
     return [by_method[method] for method in methods if method in by_method]
 
 
+def _with_images(
+    table: Table, panels: Sequence[Panels], named: Sequence[tuple[str, Found]]
+) -> Section:
+    return Section(table, panels, recovered_lines(named), grid_note=shown_note(named))
+
+
 def _at_shown_ratio(of_set: Sequence[Line]) -> Sequence[tuple[str, Found]]:
     """Return label and finding of each line at the m/n of the paper's images."""
     named = []
@@ -119,9 +130,7 @@ def _at_shown_ratio(of_set: Sequence[Line]) -> Sequence[tuple[str, Found]]:
         with_images = [each for each in line.points.values() if each[1].recovered is not None]
         if with_images:
             found = min(with_images, key=_from_shown)
-            width = "" if line.bits is None else f", {line.bits}-bit"
-            network = f"{line.network}{width}: " if line.network else ""
-            named.append((f"{network}{line.label}, m = {found[1].measurements}", found))
+            named.append((trial_label(found[1]), found))
     return named
 
 

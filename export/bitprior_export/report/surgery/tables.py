@@ -23,7 +23,7 @@ INTERVALS = (
     "Differences are paired by image, same A and noise; ± is half a 95 % interval by Student's t. "
     "A case is one m, prior and data set, with 32-bit priors: it holds where its interval is above "
     "zero and fails where it is below. Shown: it holds in all cases, in 80 % of them where it "
-    "says almost, in half where it says mostly; refuted: it fails in too many for that."
+    "says almost, in two thirds where it says mostly; refuted: it fails in too many for that."
 )
 
 

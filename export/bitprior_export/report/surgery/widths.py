@@ -32,7 +32,7 @@ def below_float(chosen: Sequence[Line]) -> Iterator[str]:
         difference = _over_all_m(line, reference)
         if difference is not None:
             yield (
-                f"{line.network}, {line.label}: {line.bits} bits minus 32 bits is {difference} on "
+                f"{line.network}, {line.label}: {line.bits}-bit minus 32-bit is {difference} on "
                 "average over all m (paired 95 % interval)."
             )
 

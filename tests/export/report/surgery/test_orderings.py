@@ -40,8 +40,8 @@ def case(mean, half_width=0.5):
         (ALWAYS, [1, 1, 0.2], "neither shown nor refuted"),
         (ALMOST, [1, 1, 1, 1, -1], "shown"),
         (ALMOST, [1, 1, 1, -1, -1], "refuted"),
-        (MOSTLY, [1, -1], "shown"),
-        (MOSTLY, [1, -1, -1], "refuted"),
+        (MOSTLY, [1, 1, -1], "shown"),
+        (MOSTLY, [1, -1], "refuted"),
         (MOSTLY, [0.2, 0.2], "neither shown nor refuted"),
     ],
 )

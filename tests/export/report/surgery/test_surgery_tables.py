@@ -43,7 +43,7 @@ def test_bit_widths_are_compared_with_32_bits_image_by_image():
     table = tables(comparison(*rows))["gs-bits-celeba64"]
     assert [row[0] for row in table.rows] == ["32-bit", "4-bit"]
     (sentence,) = table.lead
-    assert sentence.startswith("dcgan, 32 filters, GS, cut 1: 4 bits minus 32 bits is -0.50 ± 0.")
+    assert sentence.startswith("dcgan, 32 filters, GS, cut 1: 4-bit minus 32-bit is -0.50 ± 0.")
     assert "gs-bits-celeba64" not in tables(comparison(trial()))
 
 
