@@ -12,7 +12,7 @@ from bitprior_export.report.surgery.experiments import (
 )
 from bitprior_export.report.surgery.figures import categories_figure, cuts_figure
 from bitprior_export.report.surgery.initial import init_sets
-from bitprior_export.report.surgery.pictures import recovered_lines, shown_note, trial_label
+from bitprior_export.report.surgery.pictures import trial_label, with_images
 from bitprior_export.report.surgery.published import SHOWN_RATIO
 from bitprior_export.report.surgery.representation import images_label, raw_found
 from bitprior_export.report.surgery.selection import Found, found_in, method_label
@@ -66,7 +66,7 @@ def cut_sections(comparisons: Sequence[Comparison]) -> Iterator[Section]:
         grids: list[tuple[str, Found]] = [named for sweep in sweeps for named in _by_cut(sweep)]
         panels = [Panels("PSNR by cut (Fig. 7)", figures)]
         title = "Recovered with each cut (Fig. 8)"
-        yield Section(table, panels, recovered_lines(grids), title, shown_note(grids))
+        yield with_images(table, panels, grids, title)
 
 
 def _sweep_figure(sweep: CutSweep) -> str:
@@ -94,7 +94,7 @@ def operator_sections(comparisons: Sequence[Comparison]) -> Iterator[Section]:
     """Yield inpainting and super-resolution, if they were measured."""
     for experiment, table in operator_tables(comparisons).items():
         named = [(trial_label(found[1]), found) for found in found_in(comparisons, experiment)]
-        yield Section(table, grid=recovered_lines(named), grid_note=shown_note(named))
+        yield with_images(table, [], named)
 
 
 def _bar(found: Found) -> Bar:

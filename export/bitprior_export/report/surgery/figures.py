@@ -16,7 +16,7 @@ from bitprior_export.report.surgery.comparison import (
     NO_GS,
     UNTRAINED,
 )
-from bitprior_export.report.surgery.selection import Line
+from bitprior_export.report.surgery.selection import Line, labels
 
 _SIZE = (3.3, 3.2)
 _BAND = 0.15
@@ -50,7 +50,8 @@ _Y_LABEL = "PSNR, dB (± 1 sd)"
 
 def methods_figure(title: str, chosen: Sequence[Line]) -> str:
     """Draw PSNR over m/n, a line with its band for each method."""
-    return _over_ratio(title, [(line, line.label, *STYLES[line.method]) for line in chosen])
+    named = zip(labels(chosen), chosen, strict=True)
+    return _over_ratio(title, [(line, label, *STYLES[line.method]) for label, line in named])
 
 
 def widths_figure(title: str, chosen: Sequence[Line]) -> str:

@@ -3,15 +3,18 @@
 import base64
 import io
 from collections.abc import Sequence
+from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_export.report.grid import Cell, Line
 from bitprior_export.report.results import FLOAT_BITS
+from bitprior_export.report.section import Panels, Section
 from bitprior_export.report.surgery.comparison import Comparison, Trial
 from bitprior_export.report.surgery.prior import Prior
 from bitprior_export.report.surgery.selection import Found, method_label
+from bitprior_export.report.table import Table
 
 SHOWN = 4
 _ACROSS = 8
@@ -24,13 +27,33 @@ def trial_label(trial: Trial) -> str:
     return ", ".join(filter(None, (method_label(trial.method, trial.cut), trial.prior, bits)))
 
 
-def shown_note(named: Sequence[tuple[str, Found]]) -> str:
-    """Return what stands under lines of images: their m, and how they are shown."""
-    ms = sorted({trial.measurements for _, (_, trial) in named})
-    return (
-        f"m = {' or '.join(map(str, ms))}. PSNR of the recovered image under each; shown as JPEG "
-        f"of quality {_QUALITY}."
+def with_images(
+    table: Table,
+    panels: Sequence[Panels],
+    named: Sequence[tuple[str, Found]],
+    title: str = "Originals and recoveries",
+) -> Section:
+    """Return a part of the page with recovered images, if there are any.
+
+    Args:
+        table: Its table.
+        panels: Its figures.
+        named: Label, and what to show; an m that is not the usual one is added to its label.
+        title: Heading of the images.
+    """
+    usual = median_low(trial.measurements for _, (_, trial) in named) if named else 0
+    told = [
+        (
+            label if found[1].measurements == usual else f"{label}, m = {found[1].measurements}",
+            found,
+        )
+        for label, found in named
+    ]
+    note = (
+        f"m = {usual} where nothing else is said. PSNR of the recovered image under each; shown as "
+        f"JPEG of quality {_QUALITY}."
     )
+    return Section(table, panels, recovered_lines(told), title, note)
 
 
 def recovered_lines(named: Sequence[tuple[str, Found]]) -> Sequence[Line]:

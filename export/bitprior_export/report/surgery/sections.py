@@ -23,10 +23,9 @@ from bitprior_export.report.surgery.experiment_sections import (
 )
 from bitprior_export.report.surgery.figures import methods_figure, widths_figure
 from bitprior_export.report.surgery.pictures import (
-    recovered_lines,
     sample_sheets,
-    shown_note,
     trial_label,
+    with_images,
 )
 from bitprior_export.report.surgery.prior import Prior
 from bitprior_export.report.surgery.provenance import priors_table, variables_table
@@ -41,7 +40,6 @@ from bitprior_export.report.surgery.selection import (
 )
 from bitprior_export.report.surgery.tables import bits_tables, gaussian_tables, orderings_table
 from bitprior_export.report.surgery.widths import bit_lines
-from bitprior_export.report.table import Table
 
 # Panels of PSNR over m/n, by the paper's figures.
 _PANELS = {
@@ -95,7 +93,7 @@ def _gaussian(comparisons: Sequence[Comparison]) -> Iterator[Section]:
             if figures:
                 panels.append(Panels(title, figures))
         of_set = [line for line in found if line.dataset == dataset]
-        yield _with_images(table, panels, _at_shown_ratio(of_set))
+        yield with_images(table, panels, _at_shown_ratio(of_set))
 
 
 def _widths(comparisons: Sequence[Comparison]) -> Iterator[Section]:
@@ -107,7 +105,7 @@ def _widths(comparisons: Sequence[Comparison]) -> Iterator[Section]:
             )
             for network in dict.fromkeys(line.network for line in chosen)
         ]
-        yield _with_images(tables[dataset], [Panels("", figures)], _at_shown_ratio(chosen))
+        yield with_images(tables[dataset], [Panels("", figures)], _at_shown_ratio(chosen))
 
 
 def _chosen(
@@ -115,12 +113,6 @@ def _chosen(
 ) -> Sequence[Line]:
     by_method = beside(found, dataset, network)
     return [by_method[method] for method in methods if method in by_method]
-
-
-def _with_images(
-    table: Table, panels: Sequence[Panels], named: Sequence[tuple[str, Found]]
-) -> Section:
-    return Section(table, panels, recovered_lines(named), grid_note=shown_note(named))
 
 
 def _at_shown_ratio(of_set: Sequence[Line]) -> Sequence[tuple[str, Found]]:

@@ -44,6 +44,16 @@ class Line:
         return method_label(self.method, self.cut)
 
 
+def labels(chosen: Sequence[Line]) -> Sequence[str]:
+    """Return the label of each line, with its images where they are fewer than of others."""
+    counts = [min(trial.images for _, trial in line.points.values()) for line in chosen]
+    most = max(counts, default=0)
+    return [
+        line.label if count == most else f"{line.label}, {count} images"
+        for line, count in zip(chosen, counts, strict=True)
+    ]
+
+
 def method_label(method: str, cut: int | None) -> str:
     """Return what a method is called in tables and figures."""
     if method == NO_GS:

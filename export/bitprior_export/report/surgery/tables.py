@@ -15,7 +15,7 @@ from bitprior_export.report.surgery.experiments import (
 from bitprior_export.report.surgery.orderings import claims
 from bitprior_export.report.surgery.prior import Prior
 from bitprior_export.report.surgery.provenance import priors_table, variables_table
-from bitprior_export.report.surgery.selection import Line, float_lines, lines
+from bitprior_export.report.surgery.selection import Line, float_lines, labels, lines
 from bitprior_export.report.surgery.widths import below_float, bit_lines
 from bitprior_export.report.table import NONE, Table
 
@@ -85,7 +85,8 @@ def gaussian_tables(comparisons: Sequence[Comparison]) -> Mapping[str, Table]:
     for dataset in dict.fromkeys(line.dataset for line in found):
         chosen = [line for line in found if line.dataset == dataset]
         title = f"Generator Surgery on {dataset}, Gaussian measurements"
-        names = [[line.label, line.network or NONE] for line in chosen]
+        named = zip(labels(chosen), chosen, strict=True)
+        names = [[label, line.network or NONE] for label, line in named]
         columns = ("method", "prior")
         tables[dataset] = _over_m(f"gs-{dataset}", title, columns, names, chosen)
     return tables
@@ -116,7 +117,8 @@ def bits_tables(comparisons: Sequence[Comparison]) -> Mapping[str, Table]:
     tables = {}
     for dataset, chosen in bit_lines(comparisons).items():
         title = f"Generator Surgery with low-bit priors, {dataset}"
-        names = [[f"{line.bits}-bit", line.network or NONE, line.label] for line in chosen]
+        named = zip(labels(chosen), chosen, strict=True)
+        names = [[f"{line.bits}-bit", line.network or NONE, label] for label, line in named]
         columns = ("weights", "prior", "method")
         lead = list(below_float(chosen))
         tables[dataset] = _over_m(f"gs-bits-{dataset}", title, columns, names, chosen, lead)

@@ -55,7 +55,7 @@ def test_recovered_images_have_their_psnr_under_them(page):
     bits = page.split('id="gs-bits-celeba64"')[1].split("</section>")[0]
     assert bits.count("<img") == 4 + 5 * 4
     assert re.search(r"GS, cut 1, dcgan, 1-bit</th>", bits)
-    assert "m = 2000. PSNR" in bits
+    assert "m = 2000 where" in bits
     assert len(re.findall(r"\d\d\.\d dB<br>", bits)) == 5 * 4
 
 
@@ -80,6 +80,14 @@ def test_images_of_other_originals_are_left_out(tmp_path):
     rolled = np.zeros((4, 3, 64, 64), np.uint8)
     write(tmp_path, "b", comparison(trial("CSGM")), pictures(1, original=rolled))
     assert of(tmp_path).count("<img") == 4 + 4
+
+
+def test_an_m_that_is_not_the_usual_one_is_said_beside_its_images(tmp_path):
+    rows = [trial(m=2000), trial("CSGM", m=2000), trial("ILO", m=600)]
+    write(tmp_path, "a", comparison(*rows), pictures(3))
+    page = of(tmp_path)
+    assert "ILO, dcgan, m = 600</th>" in page
+    assert "GS, cut 1, dcgan</th>" in page
 
 
 def test_comparisons_without_images_have_no_grid(tmp_path):

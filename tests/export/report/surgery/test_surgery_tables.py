@@ -37,6 +37,11 @@ def test_of_several_cuts_the_one_of_most_m_and_then_of_most_images_is_shown():
     assert line.points[600][1].images == 20
 
 
+def test_a_method_of_fewer_images_says_how_many():
+    rows = tables(comparison(trial(), trial("ILO", images=5)))["gs-celeba64"].rows
+    assert [row[0] for row in rows] == ["GS, cut 1", "ILO, 5 images"]
+
+
 def test_bit_widths_are_compared_with_32_bits_image_by_image():
     rows = [trial(m=m, psnr=24.0 + m / 1000, bits=bits) for bits in (32,) for m in (600, 2000)]
     rows += [trial(m=m, psnr=23.5 + m / 1000, bits=4) for m in (600, 2000, 6000)]
