@@ -43,6 +43,7 @@ def follow(
     Raises:
         CheckFailedError: The error became infinite or NaN.
     """
+    torch.set_num_threads(config.run.threads)
     settings = config.following
     teacher = learner.network(dict(prior))
     latents = _latents_of(teacher, learner, config, data)

@@ -56,7 +56,6 @@ def start_run(
     Raises:
         UsageError: Another process has begun a run there, or is about to.
     """
-    torch.set_num_threads(config.run.threads)
     learner = Learner(config, data.geometry)
     if init_from:
         tensors = load_checkpoint(init_from)[0]
