@@ -79,24 +79,6 @@ OPS = {
 }
 
 
-def torch_gradient(bundle, compiled=False):
-    """Return (z, y) -> (loss, gradient) by autograd, eager or compiled."""
-    generator, sensing = TorchProgram(bundle.generator), TorchProgram(bundle.sensing)
-
-    def losses(z, y):
-        return (sensing(generator(z)) - y).square().sum(1)
-
-    function = torch.compile(losses) if compiled else losses
-
-    def value_and_grad(z, y):
-        latent = torch.from_numpy(z).requires_grad_()
-        loss = function(latent, torch.from_numpy(y))
-        (gradient,) = torch.autograd.grad(loss.sum(), latent)
-        return loss.detach().numpy(), gradient.numpy()
-
-    return value_and_grad
-
-
 class TorchEngine:
     """A bundle's networks under autograd, as an engine that bitprior's solvers can run on."""
 
@@ -126,3 +108,11 @@ class TorchEngine:
         loss = self.losses(latent, torch.from_numpy(y))
         (gradient,) = torch.autograd.grad(loss.sum(), latent)
         return loss.detach().numpy(), gradient.numpy()
+
+
+def torch_gradient(bundle, compiled=False):
+    """Return (z, y) -> (loss, gradient) by autograd, eager or compiled."""
+    engine = TorchEngine(bundle)
+    if compiled:
+        engine.losses = torch.compile(engine.losses)
+    return engine.value_and_grad

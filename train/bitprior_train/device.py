@@ -5,6 +5,13 @@ import torch
 from bitprior_runtime.errors import UsageError
 from bitprior_train.config import RunConfig
 
+_CPU = torch.device("cpu")
+
+
+def precision(config: RunConfig, device: torch.device = _CPU) -> torch.autocast:
+    """Return the context in which the networks of a training step run in the run's precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
+
 
 def choose_device(config: RunConfig, local_rank: int) -> torch.device:
     """Return the device of a process: with CUDA, the GPU of its number on this machine.

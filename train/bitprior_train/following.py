@@ -5,19 +5,19 @@ gradients a step, is a dear way to teach it that again. So first it follows the 
 latents that this one recovers training images with, at one gradient a step.
 """
 
-import math
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bitprior_runtime.errors import CheckFailedError
-from bitprior_train.config import FollowingConfig, TrainConfig
+from bitprior_train.config import FollowingConfig, OptimiserConfig, TrainConfig
 from bitprior_train.data import Dataset
+from bitprior_train.device import precision
 from bitprior_train.learner import Learner
+from bitprior_train.optimisers import generator_groups, learning_rate
 from bitprior_train.reference import Network, proximal, unit_normal
 
 _STOPS = (3, 10)  # proximal steps after which the prior's latents are taken
@@ -48,14 +48,16 @@ def follow(
     teacher = learner.network(dict(prior))
     latents = _latents_of(teacher, learner, config, data)
     learner.theta_q()  # learned scales take their start from the weights
-    adam = _adam(learner, config)
+    theta = dict(learner.generator.named_parameters())
+    adam = torch.optim.Adam(generator_groups(theta, config.optimiser.scale_lr), fused=True)
+    rates = OptimiserConfig(lr=settings.lr, steps=settings.steps, warmup=_WARMUP)
     random = torch.Generator().manual_seed(config.run.seed * 31 + _STREAM)
     for step in range(settings.steps):
         z = _draw(latents, settings, random)
-        with torch.no_grad(), _precision(config):
+        with torch.no_grad(), precision(config.run):
             wanted = teacher(z)
         theta_q = learner.theta_q()
-        with _precision(config):
+        with precision(config.run):
             made = learner.network(theta_q)(z)
         error = (made - wanted).square().flatten(1).sum(1).mean()
         if not torch.isfinite(error):
@@ -66,7 +68,7 @@ def follow(
             )
         adam.zero_grad()
         error.backward()
-        rate = _rate(settings, step)
+        rate = learning_rate(rates, step)
         for group in adam.param_groups:
             group["lr"] = rate * group["relative"]
         adam.step()
@@ -105,21 +107,3 @@ def _draw(latents: Tensor, settings: FollowingConfig, random: torch.Generator) -
     """Draw a batch of latents; what is not zero is moved a little."""
     z = latents[torch.randint(len(latents), (settings.batch,), generator=random)]
     return z + settings.jitter * torch.randn(z.shape, generator=random) * (z != 0)
-
-
-def _adam(learner: Learner, config: TrainConfig) -> torch.optim.Adam:
-    named = list(learner.generator.named_parameters())
-    scales = [p for n, p in named if "scaling_impl" in n]
-    groups = [{"params": [p for n, p in named if "scaling_impl" not in n], "relative": 1.0}]
-    groups += [{"params": scales, "relative": config.optimiser.scale_lr}] if scales else []
-    return torch.optim.Adam(groups, fused=True)
-
-
-def _rate(settings: FollowingConfig, step: int) -> float:
-    """Return the learning rate: it rises over _WARMUP steps and falls as a cosine."""
-    rise = min(1.0, (step + 1) / _WARMUP)
-    return settings.lr * rise * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
-
-
-def _precision(config: TrainConfig) -> AbstractContextManager[None]:
-    return torch.autocast("cpu", torch.bfloat16, enabled=config.run.precision == "bfloat16")

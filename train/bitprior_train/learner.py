@@ -14,6 +14,7 @@ from bitprior_train.batch_statistics import has_statistics, update_statistics
 from bitprior_train.checkpoint import below
 from bitprior_train.config import TrainConfig
 from bitprior_train.conv_sensing import normalise_spectrally, plain_parameters
+from bitprior_train.device import precision
 from bitprior_train.distributed import Ranks
 from bitprior_train.initialisation import initialise
 from bitprior_train.optimisers import Optimisers
@@ -112,8 +113,7 @@ class Learner:
             self.see(theta_q, z0)
         plain_phi = plain_parameters(self.sensing, iterate=True)
         last = _LastInput(self.network(theta_q))
-        low = self.config.run.precision == "bfloat16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=low):
+        with precision(self.config.run, self._device):
             loss = self._losses(theta_q, plain_phi, last, x, z0)
         theta, phi = list(self._theta.values()), list(self._phi.values())
         config = self.config

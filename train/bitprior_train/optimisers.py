@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,12 +28,10 @@ class Optimisers:
         phi: Mapping[str, nn.Parameter],
     ) -> None:
         self._config = config
-        scales = [p for n, p in theta.items() if "scaling_impl" in n]
-        others = [p for n, p in theta.items() if "scaling_impl" not in n]
-        groups = [(others, 1.0), *([(scales, config.scale_lr)] if scales else [])]
-        self._adams = [(_adam(config, groups), theta)]
+        self._adams = [(_adam(config, generator_groups(theta, config.scale_lr)), theta)]
         if phi:
-            self._adams.append((_adam(config, [([*phi.values()], config.sensing_lr)]), phi))
+            sensing = {"params": [*phi.values()], "relative": config.sensing_lr}
+            self._adams.append((_adam(config, [sensing]), phi))
 
     def step(self, gradients: Sequence[Sequence[Tensor]], step: int) -> None:
         """Change θ and φ by their gradients, in the order of their names, in step ``step``."""
@@ -66,14 +65,19 @@ class Optimisers:
                     }
 
 
-def _adam(
-    config: OptimiserConfig, groups: Sequence[tuple[list[nn.Parameter], float]]
-) -> torch.optim.Adam:
-    return torch.optim.Adam(
-        [{"params": parameters, "relative": relative} for parameters, relative in groups],
-        betas=config.betas,
-        fused=True,
-    )
+def generator_groups(theta: Mapping[str, nn.Parameter], scale_lr: float) -> list[dict[str, Any]]:
+    """Return the parameter groups of θ by name; ``relative`` is a group's share of the rate.
+
+    The scales of quantisers, if there are any, are a group of their own, of share ``scale_lr``.
+    """
+    scales = [p for n, p in theta.items() if "scaling_impl" in n]
+    others = [p for n, p in theta.items() if "scaling_impl" not in n]
+    groups: list[dict[str, Any]] = [{"params": others, "relative": 1.0}]
+    return [*groups, {"params": scales, "relative": scale_lr}] if scales else groups
+
+
+def _adam(config: OptimiserConfig, groups: list[dict[str, Any]]) -> torch.optim.Adam:
+    return torch.optim.Adam(groups, betas=config.betas, fused=True)
 
 
 def learning_rate(config: OptimiserConfig, step: int) -> float:

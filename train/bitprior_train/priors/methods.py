@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
+from bitprior_train.device import precision
+from bitprior_train.optimisers import generator_groups
 from bitprior_train.priors.config import PriorConfig
 from bitprior_train.priors.networks import draw_latents, latent_size
 
@@ -27,10 +29,7 @@ class Method(ABC):
 
     def _adam(self, network: nn.Module) -> torch.optim.Optimizer:
         optimiser = self.config.optimiser
-        named = list(network.named_parameters())
-        scales = [p for n, p in named if "scaling_impl" in n]
-        groups = [{"params": [p for n, p in named if "scaling_impl" not in n], "relative": 1.0}]
-        groups += [{"params": scales, "relative": optimiser.scale_lr}] if scales else []
+        groups = generator_groups(dict(network.named_parameters()), optimiser.scale_lr)
         betas = (optimiser.beta1, 0.999)
         return torch.optim.AdamW(groups, betas=betas, weight_decay=optimiser.weight_decay)
 
@@ -47,18 +46,14 @@ class Method(ABC):
 
     def _images(self, z: Tensor) -> Tensor:
         """Return G(z) in float32, worked out in the run's precision."""
-        with self._precision():
+        with precision(self.config.run):
             images: Tensor = self.generator(z)
         return images.float()
 
     def _judge(self, x: Tensor) -> Tensor:
-        with self._precision():
+        with precision(self.config.run):
             judged: Tensor = self.judge(x)
         return judged.float()
-
-    def _precision(self) -> torch.autocast:
-        low = self.config.run.precision == "bfloat16"
-        return torch.autocast("cpu", torch.bfloat16, enabled=low)
 
     def _latents(self, count: int, random: torch.Generator) -> Tensor:
         model = self.config.model
@@ -142,7 +137,7 @@ class Variational(Method):
 
     def step(self, x: Tensor, random: torch.Generator) -> Losses:
         """See :meth:`Method.step`."""
-        with self._precision():
+        with precision(self.config.run):
             mean, log_variance = (v.float() for v in self.judge(x))
         noise = torch.randn(mean.shape, generator=random)
         error = (self._images(mean + noise * (0.5 * log_variance).exp()) - x).square()
