@@ -13,6 +13,9 @@ from bitprior_devices.serve.prior import Wishes, make_priors
 from bitprior_devices.serve.service import Service, run_service
 from bitprior_runtime import load
 
+# A machine that stands still for half a minute is no failure of the page.
+_SECONDS = 120
+
 
 @dataclass
 class Answer:
@@ -49,7 +52,7 @@ class LivePage:
         if body is not None:
             wanted["Content-Length"] = str(len(body))
         wanted |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_SECONDS)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in wanted.items():
@@ -64,7 +67,7 @@ class LivePage:
     @contextmanager
     def events(self, **headers: str) -> Iterator[Iterator[tuple[str, bytes]]]:
         """Look on, as a page does: iterate over (name, data)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_SECONDS)
         try:
             connection.request("GET", "/events", headers=headers)
             yield _events(connection.getresponse())
