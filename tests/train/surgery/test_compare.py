@@ -109,6 +109,12 @@ def test_cuts_are_compared_on_validation_images(folder: Path) -> None:
     assert [row["method"] for row in document["rows"]] == ["CSGM", *["GS"] * 4]
 
 
+def test_a_method_without_cuts_stands_once_beside_the_cuts_of_others(folder: Path) -> None:
+    given = ("--experiment", "cuts", "--measurements", "10", "--set", "csgm.iterations=2")
+    assert run(folder, "gan", "gs,csgm", *given) == 0
+    assert [row["cut"] for row in found(folder)["rows"]] == [0, 1, 2, 3, 4, 0]
+
+
 def test_photos_that_no_prior_has_seen_are_recovered(folder: Path, capsys) -> None:
     shown = ("--experiment", "superres", "--dataset", "coco64", "--json")
     assert run(folder, "gan", "ilo,untrained-gs", *shown, "--set", "ilo.adam_steps=2") == 0

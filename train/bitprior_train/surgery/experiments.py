@@ -88,8 +88,8 @@ def trials(
     """Return what an experiment tries on every operator.
 
     Args:
-        experiment: ``inits`` tries every init of every method, ``cuts`` every cut, the others
-            just the methods.
+        experiment: ``inits`` tries every init, ``cuts`` every cut, of the methods that have such a
+            setting; the others just the methods.
         methods: Keys of methods.
         priors: Each is used by every method that uses one.
         settings: Settings other than the paper's, by method.
@@ -110,14 +110,15 @@ def trials(
         elif not priors:
             raise UsageError(f"a prior for {method}", "none", "name its run")
         for prior in priors if entry(method).prior else ():
-            variations = _variations(experiment, prior)
+            variations = _variations(experiment, method, prior)
             found += [Trial(method, prior, {**given, **varied}) for varied in variations]
     return found
 
 
-def _variations(experiment: Experiment, prior: Prior) -> list[dict[str, Any]]:
-    if experiment == "inits":
+def _variations(experiment: Experiment, method: str, prior: Prior) -> list[dict[str, Any]]:
+    has = entry(method)
+    if experiment == "inits" and has.inits:
         return [{"init": init} for init in INITS]
-    if experiment == "cuts":
+    if experiment == "cuts" and has.cuts:
         return [{"cut": c} for c in range(len(blocks_of(prior.generator, prior.kind)[0]))]
     return [{}]

@@ -118,22 +118,26 @@ class Entry:
     Attributes:
         make: Makes it from a task, if it uses a prior, and settings by name.
         prior: Whether it uses a prior.
+        cuts: Whether ``cut`` is one of its settings.
+        inits: Whether ``init`` is.
     """
 
     make: Callable[..., Method]
     prior: bool = True
+    cuts: bool = False
+    inits: bool = False
 
 
 METHODS: dict[str, Entry] = {
-    "gs": Entry(_surgery),
-    "csgm": Entry(_uncut),
-    "untrained-gs": Entry(_untrained),
-    "ilo": Entry(_intermediate),
-    "cut-before-training": Entry(_cut_before),
+    "gs": Entry(_surgery, cuts=True, inits=True),
+    "csgm": Entry(_uncut, inits=True),
+    "untrained-gs": Entry(_untrained, cuts=True),
+    "ilo": Entry(_intermediate, cuts=True),
+    "cut-before-training": Entry(_cut_before, inits=True),
     "lasso-dct": Entry(LassoDCT, prior=False),
     "deep-decoder": Entry(DeepDecoder, prior=False),
     "iagan": Entry(_iagan),
-    "mganprior": Entry(_mganprior),
+    "mganprior": Entry(_mganprior, cuts=True),
 }
 
 
