@@ -63,6 +63,7 @@ def _row(row: Fields) -> Row:
         sensing=row.text("sensing"),
         sensing_bits=row.integer("sensing_bits", 1),
         seed=row.integer("seed") if row.given("seed") else None,
+        training_steps=_training_steps(row),
         psnr=row.mean("psnr"),
         ssim=row.mean("ssim"),
         success_rate=row.number("success_rate") if row.given("success_rate") else None,
@@ -86,6 +87,11 @@ def _row(row: Fields) -> Row:
         made_by=row.texts("made_by"),
         weights=_weights(weights),
     )
+
+
+def _training_steps(row: Fields) -> int | None:
+    training = row.below("training") if row.given("training") else None
+    return training.integer("steps") if training is not None and training.given("steps") else None
 
 
 def _weights(fields: Fields) -> Weights:

@@ -75,6 +75,7 @@ class Row:
         sensing: What A is, e.g. ``"mlp"``.
         sensing_bits: Bit width of a sensing network's weights.
         seed: Seed of the training; None: not known.
+        training_steps: Steps of Algorithm 1 that it was trained for; None: not known.
         psnr: dB.
         ssim: Structural similarity.
         success_rate: Share of images phase retrieval found; None elsewhere.
@@ -100,6 +101,7 @@ class Row:
     sensing: str
     sensing_bits: int
     seed: int | None
+    training_steps: int | None
     psnr: Mean
     ssim: Mean
     success_rate: float | None

@@ -56,28 +56,38 @@ def papers_result(results: Sequence[Result], dataset: str) -> Result | None:
 
 
 def sweeps(results: Sequence[Result]) -> Mapping[tuple[str, int], Mapping[str, Mapping[int, Row]]]:
-    """Return rows by (data set, m), system and s, where a system has at least two sparsities."""
-    found: dict[tuple[str, int], dict[str, dict[int, Row]]] = {}
+    """Return rows by (data set, m), system and s, where a system has at least two sparsities.
+
+    A system's rows were trained for equally many steps: of several such sets, the largest counts.
+    """
+    found: dict[tuple[str, int], dict[str, dict[int | None, dict[int, Row]]]] = {}
     for result, row in papers_rows(sorted(results, key=_rank)):
         if row.solver.sparsity is None or _is_special(row):
             continue
         systems = found.setdefault((result.dataset, row.measurements), {})
-        systems.setdefault(row.system, {}).setdefault(row.solver.sparsity, row)
-    return {
-        key: {system: rows for system, rows in systems.items() if len(rows) >= _FEW}
-        for key, systems in sorted(found.items())
-        if any(len(rows) >= _FEW for rows in systems.values())
-    }
+        trained = systems.setdefault(row.system, {}).setdefault(row.training_steps, {})
+        trained.setdefault(row.solver.sparsity, row)
+    swept = {key: _swept(systems) for key, systems in sorted(found.items())}
+    return {key: systems for key, systems in swept.items() if systems}
 
 
-def by_seeds(results: Sequence[Result]) -> Mapping[tuple[str, int, int, str], Sequence[Row]]:
-    """Return rows by (data set, m, s, system) where there are at least two seeds of training."""
-    found: dict[tuple[str, int, int, str], dict[int, Row]] = {}
+def _swept(
+    systems: Mapping[str, Mapping[int | None, Mapping[int, Row]]],
+) -> Mapping[str, Mapping[int, Row]]:
+    largest = {system: max(trained.values(), key=len) for system, trained in systems.items()}
+    return {system: rows for system, rows in largest.items() if len(rows) >= _FEW}
+
+
+def by_seeds(
+    results: Sequence[Result],
+) -> Mapping[tuple[str, int, int, str, int], Sequence[Row]]:
+    """Return rows by (data set, m, s, system, training steps) of at least two training seeds."""
+    found: dict[tuple[str, int, int, str, int], dict[int, Row]] = {}
     for result, row in papers_rows(results):
         if row.seed is None or _is_special(row):
             continue
-        key = (result.dataset, row.measurements, row.solver.sparsity or 0, row.system)
-        found.setdefault(key, {}).setdefault(row.seed, row)
+        setting = result.dataset, row.measurements, row.solver.sparsity or 0, row.system
+        found.setdefault((*setting, row.training_steps or 0), {}).setdefault(row.seed, row)
     ordered = sorted(found.items(), key=lambda item: (item[0][:3], item[1][min(item[1])].bits))
     return {
         key: [rows[seed] for seed in sorted(rows)] for key, rows in ordered if len(rows) >= _FEW

@@ -1,7 +1,7 @@
 """Tables of a report, as text: HTML and Markdown show the same ones."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bitprior_export.report.findings import Findings
 from bitprior_export.report.ordering import ordering_notes
@@ -135,22 +135,29 @@ def sparsity_tables(results: Sequence[Result]) -> Sequence[Table]:
             [system, *(_pair(found.get(s)) for s in levels)] for system, found in systems.items()
         ]
         title = f"Sparsity of the latent, {dataset}, m = {m}"
-        note = "PSNR in dB / SSIM; every prior was trained with the s it is tested with."
+        note = "PSNR in dB / SSIM; every prior was trained with the s it is tested with"
+        note += f"{_trained(row for of in systems.values() for row in of.values())}."
         columns = ("system", *(f"s = {s}" for s in levels))
         tables.append(Table(f"sparsity-{dataset}-m{m}", title, columns, rows, [note]))
     return tables
+
+
+def _trained(rows: Iterable[Row]) -> str:
+    steps = sorted({row.training_steps for row in rows if row.training_steps is not None})
+    return f", for {' or '.join(f'{each:,}' for each in steps)} steps" if steps else ""
 
 
 def seed_table(results: Sequence[Result]) -> Sequence[Table]:
     """Return mean and spread over seeds of training, where there are several."""
     found = by_seeds(results)
     rows = []
-    for (dataset, m, s, system), of_seeds in found.items():
+    for (dataset, m, s, system, steps), of_seeds in found.items():
         decibels = [row.psnr.mean for row in of_seeds]
         rows.append(
             [
                 f"{dataset}, m = {m}, s = {s}",
                 system,
+                f"{steps:,}" if steps else NONE,
                 ", ".join(str(row.seed) for row in of_seeds),
                 f"{statistics.mean(decibels):.2f}",
                 f"{statistics.stdev(decibels):.2f}",
@@ -158,7 +165,16 @@ def seed_table(results: Sequence[Result]) -> Sequence[Table]:
                 f"{statistics.mean(row.ssim.mean for row in of_seeds):.4f}",
             ]
         )
-    columns = ("setting", "system", "seeds", "PSNR, dB", "deviation", "range", "SSIM")
+    columns = (
+        "setting",
+        "system",
+        "training steps",
+        "seeds",
+        "PSNR, dB",
+        "deviation",
+        "range",
+        "SSIM",
+    )
     return [Table("seeds", "Seeds of training", columns, rows)] if rows else []
 
 

@@ -92,6 +92,14 @@ def test_a_sweep_of_sparsities_is_one_table_by_system():
     assert not any(name.startswith("sparsity") for name in tables(documents[0]))
 
 
+def test_a_sweep_has_no_place_for_a_prior_that_was_trained_for_longer():
+    short = [result(row(4, 20.0, sparsity=s, training={"steps": 600})) for s in (10, 50, 100)]
+    long = result(row(4, 29.0, sparsity=50, training={"steps": 9000}))
+    table = tables(long, *short)["sparsity-mnist-m100"]
+    assert [cell.partition(" ")[0] for cell in table.rows[0][1:]] == ["20.00"] * 3
+    assert "for 600 steps." in table.notes[0]
+
+
 def test_a_system_without_some_sparsity_has_a_dash_there():
     ten, fifty, hundred = (result(row(4, sparsity=s)) for s in (10, 50, 100))
     ten["rows"].append(row(1, sparsity=10))
@@ -104,10 +112,19 @@ def test_seeds_are_shown_with_mean_and_spread():
     documents = [result(row(4, psnr, seed=seed)) for seed, psnr in enumerate((26.0, 26.5, 27.0))]
     (line,) = tables(*documents)["seeds"].rows
     assert line == [
-        "mnist, m = 100, s = 50", "4-bit Q-GEN", "0, 1, 2", "26.50", "0.50", "26.00 to 27.00",
+        "mnist, m = 100, s = 50", "4-bit Q-GEN", NONE, "0, 1, 2", "26.50", "0.50", "26.00 to 27.00",
         "0.9400",
     ]  # fmt: skip
     assert "seeds" not in tables(documents[0])
+
+
+def test_seeds_are_those_of_equally_long_trainings():
+    documents = [
+        result(row(4, psnr, seed=seed, training={"steps": steps}))
+        for seed, psnr, steps in ((0, 26.0, 9000), (1, 24.0, 1000), (2, 25.0, 1000))
+    ]
+    (line,) = tables(*documents)["seeds"].rows
+    assert line[2:5] == ["1,000", "1, 2", "24.50"]
 
 
 def test_linear_sensing_and_phase_retrieval_have_rows_of_their_own():
