@@ -10,7 +10,7 @@ from bitprior_runtime.errors import CheckFailedError, UsageError
 from bitprior_train.checkpoint import below
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset, load_dataset
-from bitprior_train.following import follow
+from bitprior_train.following import Follower, state_of
 from bitprior_train.learner import Learner
 from bitprior_train.session import Request, train_run
 from builders.tiny_training import TINY_NETWORKS, tiny_config
@@ -30,7 +30,10 @@ def followed(digits: Dataset, bits: int, steps: int, **settings: object) -> tupl
     learner = Learner(config, digits.geometry)
     learner.start_from(tensors)
     weights = below("generator.", tensors)
-    follow(learner, weights, config, digits)
+    learner.theta_q()  # learned scales take their start from the weights
+    follower = Follower(learner, below("following.", state_of(weights)), config, digits)
+    for step in range(steps):
+        follower.step(step)
     z = torch.randn(64, 6, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         made = learner.network(learner.theta_q())(z)
@@ -64,8 +67,9 @@ def test_what_is_no_number_is_refused(digits: Dataset) -> None:
     learner = Learner(config, digits.geometry)
     float_tensors = Learner(tiny_config(32), digits.geometry).tensors()
     weights = {n: t * float("nan") for n, t in below("generator.", float_tensors).items()}
+    follower = Follower(learner, below("following.", state_of(weights)), config, digits)
     with pytest.raises(CheckFailedError, match=r"at step 1; lower following\.lr"):
-        follow(learner, weights, config, digits)
+        follower.step(0)
 
 
 def request(out: Path, *overrides: str, init_from: Path | None = None) -> Request:
