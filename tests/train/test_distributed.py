@@ -53,6 +53,16 @@ DCGAN = (
 )
 
 
+FOLLOWS = (
+    *(o for o in MLP if "validation.every" not in o and "optimiser.steps" not in o),
+    "optimiser.steps=2",
+    "following.steps=20",
+    "following.lr=0.02",
+    "following.batch=8",
+    "following.images=30",
+)
+
+
 def sets(overrides: tuple[str, ...]) -> list[str]:
     return [f"--set={override}" for override in overrides]
 
@@ -61,6 +71,11 @@ def losses(run: Path) -> dict[str, np.ndarray]:
     entries = [e for e in read_metrics(run / "metrics.jsonl") if e["kind"] == "train"]
     names = ("loss", "measurement", "s_rec", "gradient_difference", "beta")
     return {name: np.array([e[name] for e in entries]) for name in names}
+
+
+def followed(run: Path) -> np.ndarray:
+    entries = read_metrics(run / "metrics.jsonl")
+    return np.array([e["squared_error"] for e in entries if e["kind"] == "following"])
 
 
 def assert_same_curve(run: Path, other: Path) -> None:
@@ -84,6 +99,29 @@ def test_two_processes_of_torchrun_have_the_curve_of_one_with_both_batches(tmp_p
     assert_same_curve(tmp_path / "two", tmp_path / "one")
     assert len(losses(tmp_path / "two")["loss"]) == 24
     assert (tmp_path / "two" / "run.json").exists()
+
+
+def test_two_processes_follow_a_prior_with_the_curve_of_one(tmp_path: Path) -> None:
+    prior = tmp_path / "float"
+    train_run(
+        Request("digits", prior, overrides=(*FOLLOWS, "quantiser.bits=32", "following.steps=0"))
+    )
+    train_run(Request("digits", tmp_path / "one", overrides=FOLLOWS, init_from=prior))
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+            "-m", "bitprior_runtime", "train", "digits", "--out", str(tmp_path / "two"),
+            "--init-from", str(prior), *sets(FOLLOWS),
+        ],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("following 20/20: squared error") == 1
+    ours, theirs = (followed(tmp_path / run) for run in ("two", "one"))
+    assert len(theirs) == 20
+    assert theirs[-1] < 0.9 * theirs[0]
+    np.testing.assert_allclose(ours, theirs, rtol=WITHIN)
+    assert_same_curve(tmp_path / "two", tmp_path / "one")
 
 
 @pytest.fixture
@@ -151,6 +189,8 @@ def test_a_batch_that_processes_cannot_share_is_refused(
         train_run(Request("digits", tmp_path / "run", overrides=MLP))
     assert not (tmp_path / "run").exists()
     check_shares(15, Ranks(0, 3))
+    with pytest.raises(UsageError, match=r"following\.batch that 3 processes"):
+        check_shares(16, Ranks(0, 3), "following.batch")
 
 
 def test_shares_of_all_processes_are_the_batch() -> None:

@@ -88,8 +88,8 @@ class Follower:
         with precision(run, self._device):
             made = self._learner.network(theta_q)(z)
         error = (made - wanted).square().flatten(1).sum(1).mean()
-        gradients = torch.autograd.grad(error, list(self._theta.values()))
-        *gradients, error = self._ranks.means([*gradients, error])
+        own = torch.autograd.grad(error, list(self._theta.values()))
+        *gradients, error = self._ranks.means([*own, error])
         _check_finite(error, step + 1)
         self._optimisers.step([gradients], step)
         self._learner.see(theta_q, z)
