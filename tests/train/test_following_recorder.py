@@ -138,9 +138,10 @@ def test_a_run_killed_before_its_latents_were_found_finds_them_again(
     def dying(*_: Any) -> None:
         raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr("bitprior_train.following.prior_latents", dying)
-        train_run(request(tmp_path / "killed", prior))
+        with pytest.raises(Killed):
+            train_run(request(tmp_path / "killed", prior))
     train_run(Request("digits", tmp_path / "killed", resume=True))
     assert_same_run(tmp_path / "killed", whole)
 
@@ -151,9 +152,10 @@ def test_a_kill_early_in_algorithm_1_does_not_repeat_following(
     def dying(*_: Any) -> None:
         raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(Learner, "step", dying)
-        train_run(request(tmp_path / "killed", prior))
+        with pytest.raises(Killed):
+            train_run(request(tmp_path / "killed", prior))
     monkeypatch.setattr(Follower, "step", dying)
     train_run(Request("digits", tmp_path / "killed", resume=True))
     assert_same_run(tmp_path / "killed", whole)

@@ -158,11 +158,9 @@ def test_distillation_needs_a_prior_to_follow(tmp_path: Path) -> None:
 
 def test_distillation_needs_a_float_prior(tmp_path: Path) -> None:
     run(tmp_path / "two", "quantiser.bits=2")
+    asked = request(tmp_path / "run", "quantiser.bits=2", recipe="best", init_from=tmp_path / "two")
     with pytest.raises(UsageError, match="32-bit run"):
-        few = request(
-            tmp_path / "run", "quantiser.bits=2", recipe="best", init_from=tmp_path / "two"
-        )
-        train_run(few)
+        train_run(asked)
 
 
 @pytest.mark.parametrize("phase", ["none", "amplitude", "squared"])
