@@ -56,6 +56,7 @@ DCGAN = (
 
 FOLLOWS = (
     *(o for o in MLP if "validation.every" not in o and "optimiser.steps" not in o),
+    "quantiser.bits=2",
     "optimiser.steps=2",
     "following.steps=20",
     "following.lr=0.2",
