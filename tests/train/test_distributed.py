@@ -16,6 +16,7 @@ from bitprior_train.checkpoint import load_checkpoint
 from bitprior_train.distributed import Ranks, check_shares, ranks_of
 from bitprior_train.runlog import read_metrics
 from bitprior_train.session import Request, train_run
+from bitprior_train.trainer import TrainResult
 from builders.tiny_training import TINY_NETWORKS
 
 WITHIN = 1e-3
@@ -53,6 +54,18 @@ DCGAN = (
 )
 
 
+FOLLOWS = (
+    *(o for o in MLP if "validation.every" not in o and "optimiser.steps" not in o),
+    "quantiser.bits=2",
+    "optimiser.steps=2",
+    "following.steps=20",
+    "following.lr=0.2",
+    "following.batch=32",
+    "following.images=30",
+)
+FLOAT = ("quantiser.bits=32", "following.steps=0")
+
+
 def sets(overrides: tuple[str, ...]) -> list[str]:
     return [f"--set={override}" for override in overrides]
 
@@ -61,6 +74,11 @@ def losses(run: Path) -> dict[str, np.ndarray]:
     entries = [e for e in read_metrics(run / "metrics.jsonl") if e["kind"] == "train"]
     names = ("loss", "measurement", "s_rec", "gradient_difference", "beta")
     return {name: np.array([e[name] for e in entries]) for name in names}
+
+
+def followed(run: Path) -> np.ndarray:
+    entries = read_metrics(run / "metrics.jsonl")
+    return np.array([e["squared_error"] for e in entries if e["kind"] == "following"])
 
 
 def assert_same_curve(run: Path, other: Path) -> None:
@@ -102,12 +120,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.usefixtures("images")
-def test_two_processes_share_batch_statistics_and_stop_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = train_run(Request("cifar10", tmp_path / "one", overrides=DCGAN))
-    assert 0 < one.steps < 20
+def by_two_processes(request: Request, monkeypatch: pytest.MonkeyPatch) -> TrainResult:
+    """Carry a run out by this process, as the first, and a second one."""
     for name, value in {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
@@ -116,23 +130,34 @@ def test_two_processes_share_batch_statistics_and_stop_together(
         "LOCAL_RANK": "1",
     }.items():
         monkeypatch.setenv(name, value)
-    folder = tmp_path / "two"
+    start = ["--init-from", str(request.init_from)] if request.init_from else []
     second = subprocess.Popen(
         [
-            sys.executable, "-m", "bitprior_runtime", "train", "cifar10", "--out", str(folder),
-            *sets(DCGAN),
+            sys.executable, "-m", "bitprior_runtime", "train", request.dataset,
+            "--out", str(request.out), *start, *sets(request.overrides),
         ],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ),
     )  # fmt: skip
     try:
         monkeypatch.setenv("RANK", "0")
         monkeypatch.setenv("LOCAL_RANK", "0")
-        two = train_run(Request("cifar10", folder, overrides=DCGAN))  # this process is the first
+        done = train_run(request)  # this process is the first
         output = second.communicate(timeout=120)[0]
     finally:
         second.kill()
     assert second.returncode == 0, output
     assert output == ""
+    return done
+
+
+@pytest.mark.usefixtures("images")
+def test_two_processes_share_batch_statistics_and_stop_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = train_run(Request("cifar10", tmp_path / "one", overrides=DCGAN))
+    assert 0 < one.steps < 20
+    folder = tmp_path / "two"
+    two = by_two_processes(Request("cifar10", folder, overrides=DCGAN), monkeypatch)
     assert two.steps == one.steps
     assert_same_curve(folder, tmp_path / "one")
     ours, theirs = (load_checkpoint(run)[0] for run in (folder, tmp_path / "one"))
@@ -140,6 +165,20 @@ def test_two_processes_share_batch_statistics_and_stop_together(
     assert len(statistics) == 6
     for name in statistics:
         torch.testing.assert_close(ours[name], theirs[name], rtol=WITHIN, atol=1e-6)
+
+
+def test_two_processes_follow_a_prior_with_the_curve_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prior, one, two = (tmp_path / name for name in ("float", "one", "two"))
+    train_run(Request("digits", prior, overrides=(*FOLLOWS, *FLOAT)))
+    train_run(Request("digits", one, overrides=FOLLOWS, init_from=prior))
+    by_two_processes(Request("digits", two, overrides=FOLLOWS, init_from=prior), monkeypatch)
+    ours, theirs = followed(two), followed(one)
+    assert len(theirs) == 20
+    assert theirs[-5:].mean() < 0.8 * theirs[:5].mean()
+    np.testing.assert_allclose(ours, theirs, rtol=WITHIN)
+    assert_same_curve(two, one)
 
 
 def test_a_batch_that_processes_cannot_share_is_refused(
@@ -151,6 +190,8 @@ def test_a_batch_that_processes_cannot_share_is_refused(
         train_run(Request("digits", tmp_path / "run", overrides=MLP))
     assert not (tmp_path / "run").exists()
     check_shares(15, Ranks(0, 3))
+    with pytest.raises(UsageError, match=r"following\.batch that 3 processes"):
+        check_shares(16, Ranks(0, 3), "following.batch")
 
 
 def test_shares_of_all_processes_are_the_batch() -> None:

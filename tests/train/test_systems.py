@@ -153,13 +153,14 @@ def test_the_best_recipe_follows_the_float_prior(tmp_path: Path, float_run: Path
 
 def test_distillation_needs_a_prior_to_follow(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="none; name it with --init-from"):
-        train_run(request(tmp_path, recipe="best"))
+        train_run(request(tmp_path, "quantiser.bits=2", recipe="best"))
 
 
 def test_distillation_needs_a_float_prior(tmp_path: Path) -> None:
     run(tmp_path / "two", "quantiser.bits=2")
+    asked = request(tmp_path / "run", "quantiser.bits=2", recipe="best", init_from=tmp_path / "two")
     with pytest.raises(UsageError, match="32-bit run"):
-        train_run(request(tmp_path / "run", recipe="best", init_from=tmp_path / "two"))
+        train_run(asked)
 
 
 @pytest.mark.parametrize("phase", ["none", "amplitude", "squared"])

@@ -187,7 +187,8 @@ class FollowingConfig(Section):
 
     Attributes:
         steps: Steps of it; 0: none.
-        lr: Learning rate, which falls as a cosine.
+        lr: Learning rate, which first rises over 200 steps.
+        schedule: ``constant``, or ``cosine`` from ``lr`` to zero.
         batch: Latents per step.
         images: Training images, at most, that the prior recovers for its latents.
         jitter: Standard deviation of what is added to the latents' entries.
@@ -195,6 +196,7 @@ class FollowingConfig(Section):
 
     steps: Annotated[int, Field(ge=0)] = 0
     lr: Rate = 2e-3
+    schedule: Literal["constant", "cosine"] = "cosine"
     batch: Positive = 64
     images: Positive = 20000
     jitter: Weight = 0.05

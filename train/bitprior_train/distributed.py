@@ -101,15 +101,15 @@ def joined(ranks: Ranks, device: str) -> Iterator[None]:
         distributed.destroy_process_group()
 
 
-def check_shares(batch: int, ranks: Ranks) -> None:
-    """Refuse a batch that cannot be divided evenly among the processes.
+def check_shares(batch: int, ranks: Ranks, key: str = "optimiser.batch") -> None:
+    """Refuse a batch, set by ``key``, that cannot be divided evenly among the processes.
 
     Raises:
         UsageError: It cannot.
     """
     if batch % ranks.size:
         raise UsageError(
-            f"an optimiser.batch that {ranks.size} processes can share evenly",
+            f"a value of {key} that {ranks.size} processes can share evenly",
             str(batch),
             f"set it to a multiple of {ranks.size}, or start fewer processes",
         )

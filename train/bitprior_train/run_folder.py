@@ -1,6 +1,8 @@
 """A run's folder: how one is begun, and what a run continues from."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,6 +22,7 @@ def begin_run(
     data: Dataset,
     tensors: dict[str, Tensor],
     init_from: Path | None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Make a run's folder with its checkpoint of step 0 and its configuration.
 
@@ -29,6 +32,7 @@ def begin_run(
         data: Its images.
         tensors: Everything that step 0 depends on, by name.
         init_from: The run it starts from, if any.
+        more: What else the checkpoint's meta data says.
 
     Raises:
         UsageError: Another process has begun a run there, or is about to.
@@ -38,6 +42,7 @@ def begin_run(
         "init_from": str(init_from) if init_from else None,
         "geometry": list(data.geometry),
         "split_hash": data.split_hash,
+        **more,
     }
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive(folder):

@@ -14,6 +14,7 @@ from bitprior_runtime.files import write_atomically
 from bitprior_train.tensorboard import EventFile
 
 NAME = "metrics.jsonl"
+FOLLOWING = "following"  # kind of the entries from before Algorithm 1, whose steps count apart
 
 
 class RunLog:
@@ -23,18 +24,20 @@ class RunLog:
         folder: The run's folder.
         start: Steps already done: later lines of an earlier log are dropped.
         total: Steps of the whole run.
+        phase: Empty, or ``FOLLOWING``: the steps are those of following, and TensorBoard finds its
+            curve in a folder of that name, as a log of its own.
     """
 
-    def __init__(self, folder: Path, start: int, total: int) -> None:
+    def __init__(self, folder: Path, start: int, total: int, phase: str = "") -> None:
         self._path = folder / NAME
-        truncate_metrics(self._path, start)
+        truncate_metrics(self._path, start, phase)
         self._file = self._path.open("a", encoding="utf-8")
-        self._events = EventFile(folder, start)
+        self._events = EventFile(folder / phase, start)
         self._progress: Progress | None = None
-        self._total = total
+        self._total, self._unit = total, phase or "step"
         if sys.stderr.isatty():
             self._progress = Progress(
-                TextColumn("training"),
+                TextColumn(phase or "training"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
@@ -74,7 +77,7 @@ class RunLog:
         if self._progress:
             self._progress.update(self._task, completed=step)
         if text:
-            line = f"step {step}/{self._total}: {text}"
+            line = f"{self._unit} {step}/{self._total}: {text}"
             if self._progress:
                 self._progress.console.print(line, highlight=False)
             else:
@@ -93,7 +96,12 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def truncate_metrics(path: Path, step: int) -> None:
-    """Drop the entries after ``step``: a resumed run writes them again."""
-    kept = [e for e in read_metrics(path) if e["step"] <= step]
+def truncate_metrics(path: Path, step: int, phase: str = "") -> None:
+    """Drop a phase's entries after ``step``: a resumed run writes them again."""
+    following = phase == FOLLOWING
+    kept = [
+        e
+        for e in read_metrics(path)
+        if (e.get("kind") == FOLLOWING) != following or e["step"] <= step
+    ]
     write_atomically(path, "".join(json.dumps(e) + "\n" for e in kept).encode())

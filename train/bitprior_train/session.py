@@ -5,6 +5,7 @@ import resource
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from bitprior_train.distributed import check_shares, joined, ranks_of
 from bitprior_train.lock import exclusive, refuse_a_run
 from bitprior_train.presets import RECIPES, SYSTEMS
 from bitprior_train.settings import (
+    Table,
     differences,
+    merge,
     parse_override,
     read_preset,
     read_table,
@@ -25,6 +28,9 @@ from bitprior_train.settings import (
 
 if TYPE_CHECKING:
     from bitprior_train.trainer import TrainResult
+
+
+FLOAT = 32  # bits of a run whose weights are not quantised
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ def train_run(request: Request) -> "TrainResult":
     """
     config = resolve_config(request)
     check_folder(request)
+    if not request.resume:
+        check_following(config)
     if request.init_from:
         check_start(request.init_from, config)
     elif (name := config.follows) and not request.resume:
@@ -77,6 +85,8 @@ def train_run(request: Request) -> "TrainResult":
         )
     ranks = ranks_of()
     check_shares(config.optimiser.batch, ranks)
+    if config.following.steps:
+        check_shares(config.following.batch, ranks, "following.batch")
     images = config.data
     data = load_dataset(images.name, images.split_seed, images.validation, images.size)
     check_fits(config.optimiser.batch, data)
@@ -99,14 +109,12 @@ def resolve_config(request: Request) -> TrainConfig:
 
     Laid over one another: preset, system, recipe, file, options, overrides.
     """
-    over = [read_preset(request.system, SYSTEMS)] if request.system else []
-    over += [read_preset(request.recipe, RECIPES)] if request.recipe else []
-    over += [read_table(request.config)] if request.config else []
-    over += [request.options, *(parse_override(text) for text in request.overrides)]
     preset = read_preset(request.dataset)
-    if not request.resume:
-        return resolve(preset, over)
-    stored = read_table(request.out / "config.toml")
+    stored = read_table(request.out / "config.toml") if request.resume else None
+    base = preset if stored is None else stored
+    over = _laid_over(request, base)
+    if stored is None:
+        return resolve(base, over)
     before = validate(stored)
     changed = differences(before, resolve(stored, over))
     if before.data.name != request.dataset:
@@ -118,6 +126,28 @@ def resolve_config(request: Request) -> TrainConfig:
             "resume without these options, or start a new run in another folder",
         )
     return before
+
+
+def _laid_over(request: Request, base: Table) -> list[Table]:
+    """Return the tables that a request lays over ``base``, in order.
+
+    What a recipe says of a prior to follow is meant for 1 to 4 bits: at 32 it says nothing of it.
+    """
+    system = read_preset(request.system, SYSTEMS) if request.system else {}
+    recipe = read_preset(request.recipe, RECIPES) if request.recipe else {}
+    file = read_table(request.config) if request.config else {}
+    named = [file, request.options, *(parse_override(text) for text in request.overrides)]
+    quantiser = reduce(merge, [base, system, recipe, *named]).get("quantiser")
+    bits = quantiser.get("bits", FLOAT) if isinstance(quantiser, dict) else FLOAT
+    return [system, _without_following(recipe) if bits == FLOAT else recipe, *named]
+
+
+def _without_following(recipe: Table) -> Table:
+    """Return a recipe without what makes a run follow another: a 32-bit one is what is followed."""
+    kept = {name: table for name, table in recipe.items() if name != "following"}
+    if "loss" in kept:
+        kept["loss"] = {n: v for n, v in kept["loss"].items() if n != "distillation"}
+    return kept
 
 
 def announce(config: TrainConfig) -> None:
@@ -145,6 +175,16 @@ def check_folder(request: Request) -> None:
         raise UnwritableOutputError(f"a writable folder {there}", found, "choose another --out")
 
 
+def check_following(config: TrainConfig) -> None:
+    """Refuse a 32-bit run that would follow a prior: it forgets nothing by being quantised."""
+    if config.following.steps and config.quantiser.bits == FLOAT:
+        raise UsageError(
+            "following.steps=0 at 32 bits, as only a quantised generator follows its prior",
+            str(config.following.steps),
+            "set following.steps=0, or quantiser.bits to 1 to 4",
+        )
+
+
 def check_start(run: Path, config: TrainConfig) -> None:
     """Refuse a run to start from whose networks have other shapes."""
     before = validate(read_table(run / "config.toml"))
@@ -152,7 +192,7 @@ def check_start(run: Path, config: TrainConfig) -> None:
     changed = [n for n in names if getattr(before.model, n) != getattr(config.model, n)]
     alike = ("name", "size")
     changed += [f"data.{n}" for n in alike if getattr(before.data, n) != getattr(config.data, n)]
-    if (name := config.follows) and before.quantiser.bits != 32:
+    if (name := config.follows) and before.quantiser.bits != FLOAT:
         raise UsageError(
             f"a 32-bit run {run} to follow, as {name} is not 0",
             f"{before.quantiser.bits} bits",

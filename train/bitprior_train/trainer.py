@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from bitprior_train.algorithm import Losses
 from bitprior_train.batches import Batches, latents
@@ -13,7 +14,8 @@ from bitprior_train.checkpoint import below, load_checkpoint
 from bitprior_train.config import TrainConfig
 from bitprior_train.data import Dataset
 from bitprior_train.distributed import Ranks
-from bitprior_train.following import follow
+from bitprior_train.following import FOLLOWED, PREFIX, Follower, state_of
+from bitprior_train.following_recorder import FollowingRecorder
 from bitprior_train.learner import Learner
 from bitprior_train.recorder import Recorder, check_finite
 from bitprior_train.run_folder import begin_run, continue_run
@@ -57,13 +59,15 @@ def start_run(
         UsageError: Another process has begun a run there, or is about to.
     """
     learner = Learner(config, data.geometry)
+    prior: dict[str, Tensor] = {}
     if init_from:
         tensors = load_checkpoint(init_from)[0]
         learner.start_from(tensors)
         if config.following.steps:
-            follow(learner, below("generator.", tensors), config, data)
+            prior = state_of(below("generator.", tensors))
     learner.theta_q()  # learned scales take their start from the weights at the first use
-    begin_run(folder, config, data, learner.tensors(), init_from)
+    more = {FOLLOWED: 0} if prior else {}
+    begin_run(folder, config, data, learner.tensors() | prior, init_from, more)
 
 
 class Trainer:
@@ -95,10 +99,13 @@ class Trainer:
         self._learner = Learner(config, data.geometry, device, ranks)
         tensors, self._meta = continue_run(folder, data)
         self._learner.load(tensors)
+        self._follow_from = below(PREFIX, tensors)
 
     def run(self) -> TrainResult:
         """Train to the end, then write what export needs."""
         begin = time.perf_counter()
+        if self._follow_from:
+            self._follow()
         recorder = self._recorder() if self._ranks.first else None
         with recorder or nullcontext():
             steps, training = self._loop(recorder)
@@ -111,6 +118,25 @@ class Trainer:
             1e3 * training / max(1, steps),
             self._config.optimiser.batch * steps / training if steps else 0.0,
         )
+
+    def _follow(self) -> None:
+        """Let the generator follow the prior that it starts from, to the end of that."""
+        config, meta, learner = self._config, self._meta, self._learner
+        follower = Follower(
+            learner, self._follow_from, config, self._data, self._device, self._ranks
+        )
+        self._follow_from = {}
+        start = int(meta[FOLLOWED])
+        recorder = None
+        if self._ranks.first:
+            recorder = FollowingRecorder(config, self._folder, learner, follower, meta)
+        with recorder or nullcontext():
+            if recorder and not start:
+                recorder.save(0)  # so that no kill costs the prior's recoveries again
+            for step in range(start, config.following.steps):
+                error = follower.step(step)
+                if recorder:
+                    recorder.after_step(step, error)
 
     def _loop(self, recorder: Recorder | None) -> tuple[int, float]:
         """Train; return how many steps, and how many seconds those took."""
