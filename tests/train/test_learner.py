@@ -85,6 +85,18 @@ def test_learned_scales_start_from_the_weights_they_are_given() -> None:
             assert error < 0.02
 
 
+def test_learned_scales_go_on_with_the_weights_that_were_trained_with_them() -> None:
+    source = Learner(tiny(1), GEOMETRY)
+    trained(source, 0, 20)
+    for layer in source.generator.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.weight.data *= 7  # signs, and so the quantised weights, are the same
+    learner = Learner(tiny(1), GEOMETRY)
+    learner.start_from(source.tensors(), scales=True)
+    ours, theirs = learner.theta_q(), source.theta_q()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
 def test_the_networks_start_depends_on_the_seed_only() -> None:
     one, same = Learner(tiny(), GEOMETRY), Learner(tiny(), GEOMETRY)
     torch.manual_seed(123)

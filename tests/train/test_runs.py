@@ -229,6 +229,20 @@ def test_a_run_can_start_from_another_of_any_bit_width(run: Path, tmp_path: Path
     assert json.loads((folder / "run.json").read_text())["init_from"] == str(run)
 
 
+def test_a_run_of_the_same_quantiser_also_hands_on_its_scales(run: Path, tmp_path: Path) -> None:
+    first, second, other = (tmp_path / name for name in ("first", "second", "other"))
+    train_run(request(first, "quantiser.bits=1", "optimiser.scale_lr=1", init_from=run))
+    still = ("quantiser.bits=1", "optimiser.lr=1e-12")
+    train_run(request(second, *still, init_from=first))
+    train_run(request(other, *still, "quantiser.granularity=tensor", init_from=first))
+    theirs, ours = load_checkpoint(first)[0], load_checkpoint(second)[0]
+    scales = [name for name in theirs if name.startswith("generator.") and "scal" in name]
+    assert scales
+    for name in scales:
+        torch.testing.assert_close(ours[name], theirs[name])
+        assert load_checkpoint(other)[0][name].shape != theirs[name].shape
+
+
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "diverging"
     with pytest.raises(CheckFailedError, match="finite training loss"):

@@ -178,16 +178,21 @@ class Learner:
         self._teacher = {n: t.to(self._device) for n, t in below("teacher.", tensors).items()}
         self._optimisers.load(tensors)
 
-    def start_from(self, tensors: dict[str, Tensor]) -> None:
+    def start_from(self, tensors: dict[str, Tensor], *, scales: bool = False) -> None:
         """Take over the weights and the step size of another run, of any bit width.
 
         With distillation its generator, float then, is also kept as it is, to be followed.
+
+        Args:
+            tensors: Its checkpoint.
+            scales: Whether its quantiser is this run's, so that learned scales go on, too: weights
+                that were trained with them mean little without.
 
         Raises:
             UsageError: Its networks have other shapes.
         """
         self._check_shapes(tensors)
-        self._load_networks(tensors, strict=False)
+        self._load_networks(tensors, strict=scales)
         if self.config.loss.distillation:
             wanted = self._twin.state_dict().keys()
             found = below("generator.", tensors)

@@ -11,9 +11,15 @@ from torch import Tensor
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import write_atomically
 from bitprior_train.checkpoint import load_checkpoint, save_checkpoint
+from bitprior_train.config import QuantiserConfig
 from bitprior_train.data import Dataset
 from bitprior_train.lock import exclusive, refuse_a_run
-from bitprior_train.settings import to_toml
+from bitprior_train.settings import read_table, to_toml, validate
+
+
+def quantiser_of(run: Path) -> QuantiserConfig:
+    """Return how the weights of a run were quantised."""
+    return validate(read_table(run / "config.toml")).quantiser
 
 
 def begin_run(

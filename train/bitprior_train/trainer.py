@@ -18,7 +18,7 @@ from bitprior_train.following import FOLLOWED, PREFIX, Follower, state_of
 from bitprior_train.following_recorder import FollowingRecorder
 from bitprior_train.learner import Learner
 from bitprior_train.recorder import Recorder, check_finite
-from bitprior_train.run_folder import begin_run, continue_run
+from bitprior_train.run_folder import begin_run, continue_run, quantiser_of
 
 _CPU, _ALONE = torch.device("cpu"), Ranks()
 
@@ -62,7 +62,7 @@ def start_run(
     prior: dict[str, Tensor] = {}
     if init_from:
         tensors = load_checkpoint(init_from)[0]
-        learner.start_from(tensors)
+        learner.start_from(tensors, scales=quantiser_of(init_from) == config.quantiser)
         if config.following.steps:
             prior = state_of(below("generator.", tensors))
     learner.theta_q()  # learned scales take their start from the weights at the first use
