@@ -1,19 +1,18 @@
 """What the first process does while the generator follows the prior: log it, keep checkpoints."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from bitprior_train.checkpoint import save_checkpoint
 from bitprior_train.config import TrainConfig
 from bitprior_train.following import FOLLOWED, Follower
 from bitprior_train.learner import Learner
-from bitprior_train.runlog import FOLLOWING, RunLog
+from bitprior_train.runlog import FOLLOWING, LogKeeper, RunLog
 
 _LINES = 8  # lines of progress
 
 
-class FollowingRecorder:
+class FollowingRecorder(LogKeeper):
     """Keeper of a run's folder until Algorithm 1 begins, a context manager around its log.
 
     Args:
@@ -36,18 +35,6 @@ class FollowingRecorder:
         self._folder, self._learner, self._follower = folder, learner, follower
         self._meta = meta
         self._log = RunLog(folder, meta[FOLLOWED], self._steps, FOLLOWING)
-
-    def __enter__(self) -> Self:
-        self._log.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._log.__exit__(kind, error, trace)
 
     def after_step(self, step: int, error: float) -> None:
         """Do what is due after step number ``step``, from 0, of that squared error."""

@@ -1,8 +1,7 @@
 """What the first process of a run does beside training: log, validate, keep checkpoints, finish."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from bitprior_train.finish import finish_run
 from bitprior_train.learner import Learner
 from bitprior_train.optimisers import learning_rate
 from bitprior_train.quantisers import level_histograms, zero_fractions
-from bitprior_train.runlog import RunLog
+from bitprior_train.runlog import LogKeeper, RunLog
 from bitprior_train.validation import validate
 
 
@@ -36,7 +35,7 @@ def check_finite(tensor: Tensor, step: int) -> None:
         )
 
 
-class Recorder:
+class Recorder(LogKeeper):
     """Keeper of a run's folder, a context manager around its log.
 
     Args:
@@ -62,18 +61,6 @@ class Recorder:
         self._early_stop = EarlyStop.of(config.validation, meta)
         self._log = RunLog(folder, int(meta["step"]), config.optimiser.steps)
         self._psnr: dict[int, float] = {}
-
-    def __enter__(self) -> Self:
-        self._log.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._log.__exit__(kind, error, trace)
 
     def after_step(self, step: int, loss: Losses) -> bool:
         """Do what is due after step number ``step``, from 0; return whether the run ends early."""

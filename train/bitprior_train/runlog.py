@@ -84,6 +84,24 @@ class RunLog:
                 print(line, file=sys.stderr, flush=True)
 
 
+class LogKeeper:
+    """What keeps a log and ends it: a context manager around its ``_log``."""
+
+    _log: RunLog
+
+    def __enter__(self) -> Self:
+        self._log.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._log.__exit__(kind, error, trace)
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Read the entries of a log; a last line torn by a kill is left out."""
     entries: list[dict[str, Any]] = []
