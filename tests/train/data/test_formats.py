@@ -64,6 +64,8 @@ def test_every_pixel_is_where_it_belongs(make: Callable, read: Callable, tmp_pat
         gzip.compress(np.array([0x803, 3, 28, 28], ">u4").tobytes() + bytes(3 * 28 * 28 - 1)),
         gzip.compress(np.array([0x803, 2**31, 2**31, 4], ">u4").tobytes()),
     ],
+    # Compressed bytes tell the time, and the processes of a test run collect at different ones.
+    ids=["empty", "text", "nothing inside", "labels", "cut off", "a byte short", "huge"],
 )
 def test_what_is_no_idx_file_is_refused(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"in train\.gz.*do not trust"):
@@ -121,6 +123,7 @@ def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarIn
         (tar_file({f"x/../{BATCH}": bytes(3073)}), "none of that name"),
         (tar_file({f"/{BATCH}": bytes(3073)}), "none of that name"),
     ],
+    ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,
 )
 def test_a_hostile_or_damaged_archive_is_refused_and_writes_nothing(
     archive: bytes, message: str, tmp_path: Path
