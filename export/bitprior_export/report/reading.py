@@ -55,6 +55,7 @@ def parse_result(document: Any, name: str, samples: Samples | None = None) -> Re
 
 def _row(row: Fields) -> Row:
     size, solver, weights = row.below("bytes"), row.below("solver"), row.below("weights")
+    training = row.below("training") if row.given("training") else Fields({}, "training")
     return Row(
         bundle=row.text("bundle"),
         system=row.text("system"),
@@ -63,7 +64,8 @@ def _row(row: Fields) -> Row:
         sensing=row.text("sensing"),
         sensing_bits=row.integer("sensing_bits", 1),
         seed=row.integer("seed") if row.given("seed") else None,
-        training_steps=_training_steps(row),
+        training_steps=training.integer("steps") if training.given("steps") else None,
+        goes_on=training.given("init_from"),
         psnr=row.mean("psnr"),
         ssim=row.mean("ssim"),
         success_rate=row.number("success_rate") if row.given("success_rate") else None,
@@ -87,11 +89,6 @@ def _row(row: Fields) -> Row:
         made_by=row.texts("made_by"),
         weights=_weights(weights),
     )
-
-
-def _training_steps(row: Fields) -> int | None:
-    training = row.below("training") if row.given("training") else None
-    return training.integer("steps") if training is not None and training.given("steps") else None
 
 
 def _weights(fields: Fields) -> Weights:

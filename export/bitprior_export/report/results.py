@@ -76,6 +76,7 @@ class Row:
         sensing_bits: Bit width of a sensing network's weights.
         seed: Seed of the training; None: not known.
         training_steps: Steps of Algorithm 1 that it was trained for; None: not known.
+        goes_on: Whether its training started from another run.
         psnr: dB.
         ssim: Structural similarity.
         success_rate: Share of images phase retrieval found; None elsewhere.
@@ -102,6 +103,7 @@ class Row:
     sensing_bits: int
     seed: int | None
     training_steps: int | None
+    goes_on: bool
     psnr: Mean
     ssim: Mean
     success_rate: float | None

@@ -1,7 +1,7 @@
 """Tables of a report, as text: HTML and Markdown show the same ones."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from bitprior_export.report.findings import Findings
 from bitprior_export.report.ordering import ordering_notes
@@ -136,15 +136,20 @@ def sparsity_tables(results: Sequence[Result]) -> Sequence[Table]:
         ]
         title = f"Sparsity of the latent, {dataset}, m = {m}"
         note = "PSNR in dB / SSIM; every prior was trained with the s it is tested with"
-        note += f"{_trained(row for of in systems.values() for row in of.values())}."
+        note += f"{_trained([row for of in systems.values() for row in of.values()])}."
         columns = ("system", *(f"s = {s}" for s in levels))
         tables.append(Table(f"sparsity-{dataset}-m{m}", title, columns, rows, [note]))
     return tables
 
 
-def _trained(rows: Iterable[Row]) -> str:
+def _trained(rows: Sequence[Row]) -> str:
     steps = sorted({row.training_steps for row in rows if row.training_steps is not None})
-    return f", for {' or '.join(f'{each:,}' for each in steps)} steps" if steps else ""
+    if not steps:
+        return ""
+    text = f", for {' or '.join(f'{each:,}' for each in steps)} steps"
+    return text + (
+        " after those of the run it went on from" if any(r.goes_on for r in rows) else ""
+    )
 
 
 def seed_table(results: Sequence[Result]) -> Sequence[Table]:

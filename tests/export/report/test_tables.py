@@ -100,6 +100,12 @@ def test_a_sweep_has_no_place_for_a_prior_that_was_trained_for_longer():
     assert "for 600 steps." in table.notes[0]
 
 
+def test_a_sweep_says_that_its_priors_went_on_from_other_runs():
+    training = {"steps": 600, "init_from": "mnist-4bit"}
+    table = tables(*(result(row(sparsity=s, training=training)) for s in (10, 50)))
+    assert "after those of the run" in table["sparsity-mnist-m100"].notes[0]
+
+
 def test_a_system_without_some_sparsity_has_a_dash_there():
     ten, fifty, hundred = (result(row(4, sparsity=s)) for s in (10, 50, 100))
     ten["rows"].append(row(1, sparsity=10))
