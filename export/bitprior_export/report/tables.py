@@ -162,7 +162,7 @@ def seed_table(results: Sequence[Result]) -> Sequence[Table]:
             [
                 f"{dataset}, m = {m}, s = {s}",
                 system,
-                f"{steps:,}" if steps else NONE,
+                _more(steps, of_seeds),
                 ", ".join(str(row.seed) for row in of_seeds),
                 f"{statistics.mean(decibels):.2f}",
                 f"{statistics.stdev(decibels):.2f}",
@@ -181,6 +181,12 @@ def seed_table(results: Sequence[Result]) -> Sequence[Table]:
         "SSIM",
     )
     return [Table("seeds", "Seeds of training", columns, rows)] if rows else []
+
+
+def _more(steps: int, rows: Sequence[Row]) -> str:
+    if not steps:
+        return NONE
+    return f"{steps:,}" + (" after another run's" if any(row.goes_on for row in rows) else "")
 
 
 def sensing_table(results: Sequence[Result]) -> Sequence[Table]:

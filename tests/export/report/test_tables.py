@@ -131,6 +131,10 @@ def test_seeds_are_those_of_equally_long_trainings():
     ]
     (line,) = tables(*documents)["seeds"].rows
     assert line[2:5] == ["1,000", "1, 2", "24.50"]
+    for document in documents:
+        document["rows"][0]["training"]["init_from"] = "mnist-32bit"
+    (line,) = tables(*documents)["seeds"].rows
+    assert line[2] == "1,000 after another run's"
 
 
 def test_linear_sensing_and_phase_retrieval_have_rows_of_their_own():
