@@ -10,10 +10,8 @@ import safetensors
 
 from bitprior_runtime.errors import UsageError
 from bitprior_train.config import TrainConfig
-from bitprior_train.session import Request, resolve_config
+from bitprior_train.session import FLOAT, Request, resolve_config
 from bitprior_train.settings import differences, read_table, validate
-
-_FLOAT = 32
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def plan(question: Question) -> list[Job]:
     """
     widths = dict.fromkeys(question.bits)
     if question.init_from_32:
-        widths = {_FLOAT: None, **widths}
+        widths = {FLOAT: None, **widths}
     axes = [
         dict.fromkeys(values) or (None,)
         for values in (question.measurements, question.sparsity, question.seeds)
@@ -91,7 +89,7 @@ def _group(
     float_job = None
     for bits in widths:
         job = _job(question, bits, point, float_job)
-        if question.init_from_32 and bits == _FLOAT:
+        if question.init_from_32 and bits == FLOAT:
             float_job = job
         yield job
 
@@ -100,7 +98,7 @@ def _job(question: Question, bits: int, point: tuple[int | None, ...], start: Jo
     keys = ("model.measurements", "model.sparsity", "run.seed")
     axes = [f"{key}={value}" for key, value in zip(keys, point, strict=True) if value is not None]
     axes.append(f"quantiser.bits={bits}")
-    if bits == _FLOAT:  # a recipe with distillation means: of the lower widths, from this run
+    if bits == FLOAT:  # a recipe with distillation means: of the lower widths, from this run
         axes += ["loss.distillation=0", "following.steps=0"]
     draft = Request(
         question.dataset,
