@@ -1,0 +1,1 @@
+"""Convolutional priors of whole photos, trained over random sensing operators."""
