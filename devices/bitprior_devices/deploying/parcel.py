@@ -1,12 +1,13 @@
-"""What is sent: a bundle, the ONNX files that belong to it, and wheels."""
+"""What is sent: a bundle, its signature, the ONNX files that belong to it, and wheels."""
 
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitprior_devices.remote.receive import SentFile
-from bitprior_devices.remote.release import BUNDLE
+from bitprior_devices.remote.release import BUNDLE, SIGNATURE
 from bitprior_devices.remote.wire import sha256_of
+from bitprior_runtime.board.signature import signature_of
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.companions import KINDS, read_companions
 from bitprior_runtime.model import load
@@ -20,7 +21,7 @@ class Parcel:
 
     Attributes:
         name: Name of the model.
-        files: Bundle and companions: descriptions, and where they are here.
+        files: Bundle, signature and companions: descriptions, and where they are here.
         wheels: The same of wheels.
     """
 
@@ -44,6 +45,9 @@ def pack(bundle: Path, wheels: list[Path]) -> Parcel:
     model = load(bundle)
     source = model.path or bundle
     files = {describe(BUNDLE, source): source}
+    signature = signature_of(source)
+    if signature.is_file():
+        files[describe(SIGNATURE, signature)] = signature
     for name, path in _companions(model.bundle, source).items():
         files[describe(name, path)] = path
     return Parcel(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bitprior_devices.deploying.parcel import Parcel
+from bitprior_devices.deploying.policy import NOTHING, Demand
 from bitprior_devices.remote.receive import SentFile
 from bitprior_devices.remote.wire import sha256_of
 from bitprior_devices.ssh.connection import Conversation, OnStep, converse
@@ -22,6 +23,7 @@ class Deployed:
         changed: Whether another one was in use before.
         sent: Bytes that were sent.
         replay: What the golden cases gave on the board.
+        signer: Who signed the bundle, by the board's list; None: the board asked for no signature.
     """
 
     release: str
@@ -29,6 +31,7 @@ class Deployed:
     changed: bool
     sent: int
     replay: dict[str, Any]
+    signer: str | None
 
 
 def deploy(
@@ -36,6 +39,7 @@ def deploy(
     destination: Destination,
     on_step: OnStep,
     *,
+    demand: Demand = NOTHING,
     root: str | None = None,
     python: str | None = None,
     service: bool = False,
@@ -46,6 +50,7 @@ def deploy(
         parcel: What to send.
         destination: The board.
         on_step: Told of each step.
+        demand: Which boards ask for a signature.
         root: Folder on the board; None: ``.local/share/bitprior`` in the user's home.
         python: The board's Python that has bitprior, if no wheels are sent; None: python3.
         service: Whether to serve the bundle with a systemd user unit.
@@ -62,6 +67,7 @@ def deploy(
         "unpacked": parcel.unpacked,
         "python": python,
         "service": service,
+        "demand": demand.as_json(),
     }
     with converse(destination, "deploy", arguments, on_step) as board:
         if parcel.wheels:
@@ -71,14 +77,19 @@ def deploy(
     return _deployed(result)
 
 
-def rollback(destination: Destination, on_step: OnStep, root: str | None = None) -> Deployed:
+def rollback(
+    destination: Destination,
+    on_step: OnStep,
+    root: str | None = None,
+    demand: Demand = NOTHING,
+) -> Deployed:
     """Return to the release before.
 
     Raises:
         DeviceUnreachableError: No connection.
         DeviceRefusedError: There is none, or it does not replay.
     """
-    arguments = {"root": root, "who": who()}
+    arguments = {"root": root, "who": who(), "demand": demand.as_json()}
     with converse(destination, "rollback", arguments, on_step) as board:
         result = board.result()
     return _deployed({"changed": True, "bytes": 0, **result})
@@ -107,5 +118,10 @@ def who() -> str:
 
 def _deployed(result: dict[str, Any]) -> Deployed:
     return Deployed(
-        result["release"], result["previous"], result["changed"], result["bytes"], result["replay"]
+        result["release"],
+        result["previous"],
+        result["changed"],
+        result["bytes"],
+        result["replay"],
+        result["signer"],
     )

@@ -21,17 +21,23 @@ from bitprior_devices.remote.receive import SentFile, parse_file, receive_files
 from bitprior_devices.remote.refusal import RefusalError
 from bitprior_devices.remote.release import (
     MANIFEST,
+    SIGNATURE,
     SITE,
     Release,
     linked,
     read_release,
     verify_release,
 )
+from bitprior_devices.remote.signed import (
+    check_signature,
+    missing_signature,
+    required_signers,
+)
 from bitprior_devices.remote.wire import Wire
 
 STEPS = (
-    "check", "lock", "wheels", "files", "assemble", "verify", "replay", "previous", "current",
-    "service", "tidy",
+    "check", "lock", "wheels", "files", "signature", "assemble", "verify", "replay", "previous",
+    "current", "service", "tidy",
 )  # fmt: skip
 # Seconds after which a command's folder is taken for what a crash left.
 LONGEST_RUN = 24 * 3600
@@ -47,11 +53,12 @@ def deploy(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
     """Receive a release, check it here, and make it current.
 
     Args:
-        request: ``root``, ``who``, ``files``, ``wheels``, ``unpacked``, ``python``, ``service``.
+        request: ``root``, ``who``, ``files``, ``wheels``, ``unpacked``, ``python``, ``service``,
+            ``demand``.
         wire: The other end, which sends the files.
 
     Returns:
-        ``release``, ``changed``, ``previous``, ``bytes`` that came, and ``replay``.
+        ``release``, ``changed``, ``previous``, ``bytes`` that came, ``replay`` and ``signer``.
 
     Raises:
         RefusalError: Something is not as it must be; nothing changed.
@@ -66,10 +73,13 @@ def deploy(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
     layout = layout_of(request["root"])
     if request["service"]:
         service.check(layout)
+    signers = required_signers(request["demand"])
+    if signers is not None and SIGNATURE not in {file.path for file in files}:
+        raise missing_signature(signers)
     make_folders(layout)
     step("lock")
     with locked(layout, request["who"]):
-        return _deploy(request, wire, layout, files, wheels, step)
+        return _deploy(request, wire, layout, files, wheels, signers, step)
 
 
 def _deploy(
@@ -78,6 +88,7 @@ def _deploy(
     layout: Layout,
     files: list[SentFile],
     wheels: list[SentFile],
+    signers: Path | None,
     step: Step,
 ) -> dict[str, Any]:
     step("wheels")
@@ -87,7 +98,8 @@ def _deploy(
     release = Release(tuple(files), environment, request["python"] or sys.executable)
     place = layout.releases / release.digest
     step("files")
-    came += _receive_release(wire, layout, release, step)
+    received, signer = _receive_release(wire, layout, release, signers, step)
+    came += received
     step("verify")
     verify_release(layout, place)
     step("replay")
@@ -113,23 +125,39 @@ def _deploy(
         "previous": None if before is None else before.name,
         "bytes": came,
         "replay": result,
+        "signer": signer,
     }
 
 
-def _receive_release(wire: Wire, layout: Layout, release: Release, step: Step) -> int:
+def _receive_release(
+    wire: Wire, layout: Layout, release: Release, signers: Path | None, step: Step
+) -> tuple[int, str | None]:
+    """Receive what is missing; nothing reads a bundle whose signature is asked for and not right.
+
+    Returns:
+        How many bytes came, and who signed the bundle.
+    """
     place = layout.releases / release.digest
     if place.is_dir() and _whole(layout, place):
         wire.send({"have": {file.path: file.size for file in release.files}, "prefixes": {}})
+        step("signature")
+        signer = check_signature(place, signers)
         step("assemble")
-        return 0
+        return 0, signer
     incoming = layout.incoming / release.digest
     came = receive_files(wire, incoming, list(release.files))
+    step("signature")
+    try:
+        signer = check_signature(incoming, signers)
+    except RefusalError:
+        remove_folder(incoming)
+        raise
     step("assemble")
     write_file(incoming / MANIFEST, release.manifest)
     if release.environment is not None:
         point_link(incoming / SITE, release.site_link)
     move_folder(incoming, place)
-    return came
+    return came, signer
 
 
 def _whole(layout: Layout, place: Path) -> bool:

@@ -15,6 +15,7 @@ from bitprior_devices.remote.refusal import RefusalError
 from bitprior_devices.remote.wire import sha256_of
 
 BUNDLE = "model.bitprior"
+SIGNATURE = "model.bitprior.sig"
 MANIFEST = "release.json"
 # Link to the packages a release brought: a service that goes through ``current`` finds its own.
 SITE = "site"

@@ -11,6 +11,7 @@ from bitprior_devices.remote.layout import layout_of
 from bitprior_devices.remote.lock import locked
 from bitprior_devices.remote.refusal import RefusalError
 from bitprior_devices.remote.release import linked, verify_release
+from bitprior_devices.remote.signed import check_signature, required_signers
 from bitprior_devices.remote.wire import Wire
 
 
@@ -30,6 +31,8 @@ def rollback(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
         current, previous = linked(layout.current), linked(layout.previous)
         if previous is None or (current is not None and previous.name == current.name):
             raise RefusalError("a release before this one", "none", "deploy the one you want")
+        announce(wire, "signature")
+        signer = check_signature(previous, required_signers(request["demand"]))
         announce(wire, "verify")
         release = verify_release(layout, previous)
         announce(wire, "replay")
@@ -44,4 +47,5 @@ def rollback(request: dict[str, Any], wire: Wire) -> dict[str, Any]:
         "release": previous.name,
         "previous": None if current is None else current.name,
         "replay": result,
+        "signer": signer,
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bitprior_runtime.cli import bench, doctor, info, recover, sense, verbs, verify, zoo
+from bitprior_runtime.cli import bench, doctor, info, recover, sense, sign, verbs, verify, zoo
 from bitprior_runtime.errors import BitpriorError, MissingExtraError, UsageError
 from bitprior_runtime.version import __version__
 
@@ -28,6 +28,7 @@ def build_app() -> typer.Typer:
     app.callback()(_root)
     app.command("info")(info.run)
     app.command("verify")(verify.run)
+    app.command("sign")(sign.run)
     app.command("sense")(sense.run)
     app.command("recover")(recover.run)
     app.command("bench")(bench.run)

@@ -12,11 +12,12 @@ from bitprior_runtime.cli.arguments import BundleArgument, KernelOption
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.companions import read_companions
 from bitprior_runtime.engines.registry import AUTO
-from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.errors import CheckFailedError, UsageError
 from bitprior_runtime.golden import Check
-from bitprior_runtime.model import load
+from bitprior_runtime.model import Model, load
 from bitprior_runtime.onnx_check import replay_onnx
 from bitprior_runtime.onnx_graph import OnnxGraph
+from bitprior_runtime.signatures import load_signed
 
 
 def run(
@@ -25,10 +26,17 @@ def run(
         Path | None, typer.Option(help="Folder of its ONNX files, to check them too.")
     ] = None,
     kernel: KernelOption = AUTO,
+    signers: Annotated[
+        Path | None,
+        typer.Option(help="OpenSSH's list of those whose signature is asked for first."),
+    ] = None,
+    identity: Annotated[
+        str | None, typer.Option(help="--signers: who of them; default: any of them.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Check a bundle's hashes and replay its golden cases; exit status 1 if one differs."""
-    model = load(bundle)
+    model, signer = _load(bundle, signers, identity)
     checks = model.verify(kernel=kernel)
     values = 0
     if onnx is not None:
@@ -38,11 +46,13 @@ def run(
     cases = len(model.bundle.golden.latents)
     verdict = "Verified" if not failed else "Failed"
     lines = [f"{verdict} {bundle}: all hashes right, {cases} golden cases replayed"]
+    if signer is not None:
+        lines.append(f"  ok   signed by {signer}")
     lines += [_line(check) for check in checks]
     if values:
         lines.append(f"  ok   {values} values inside the ONNX graphs, node by node")
     result = {"bundle": str(bundle), "cases": cases, "passed": not failed, "nodes": values}
-    emit({**result, "checks": _rows(checks)}, "\n".join(lines), json)
+    emit({**result, "signer": signer, "checks": _rows(checks)}, "\n".join(lines), json)
     if failed:
         worst = failed[0]
         raise CheckFailedError(
@@ -50,6 +60,15 @@ def run(
             f"{worst.difference:g}",
             "compare numpy versions with bitprior info, and report the board",
         )
+
+
+def _load(bundle: Path, signers: Path | None, identity: str | None) -> tuple[Model, str | None]:
+    """Load a bundle, and its signer if one is asked for: then nothing is decoded before."""
+    if signers is not None:
+        return load_signed(bundle, signers, identity)
+    if identity is not None:
+        raise UsageError("--signers FILE beside --identity", "no --signers", "name the list")
+    return load(bundle), None
 
 
 def _check_onnx(bundle: Bundle, folder: Path) -> tuple[int, list[Check]]:

@@ -99,6 +99,7 @@ class Profile:
         onnx: What ONNX files it takes.
         figures: Cores, clock, features, caches, memory, bandwidth: each with its source.
         runtimes: Releases known to work, or to crash.
+        signed: Whether a deploy to such a board has to bring a signature that the board checks.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Profile:
     onnx: OnnxSupport
     figures: tuple[Figure, ...]
     runtimes: tuple[RuntimeReport, ...]
+    signed: bool = False
 
 
 def profile_names(folder: Path | None = None) -> list[str]:
@@ -185,6 +187,8 @@ def _parse(name: str, fields: dict[str, Any]) -> Profile:
         "figures": tuple(Figure(**figure) for figure in fields.get("figures", ())),
         "runtimes": tuple(RuntimeReport(**report) for report in fields.get("runtimes", ())),
     }
+    if type(made.get("signed", False)) is not bool:
+        raise TypeError(f"signed = {made['signed']!r}, not true or false")
     return Profile(name=name, **made)
 
 
