@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_export.solver_selection import fastest_float
-from bitprior_runtime.bundle import SolverDefaults
-from bitprior_runtime.bundle.manifest import ActivationBits, Calibration
+from bitprior_runtime.bundle import LearnedSearch, SolverDefaults
+from bitprior_runtime.bundle.identity import is_identity
+from bitprior_runtime.bundle.manifest import ActivationBits, Calibration, ProgramName
 from bitprior_runtime.engines import FloatEngine
+from bitprior_runtime.engines.tape import NumpyProgram
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.program import Program
 from bitprior_runtime.proximal_defaults import bundle_options
@@ -104,13 +106,47 @@ def calibrate(
     sensed = engine.trace("sensing", seen)
     ends = {*generator.inputs, generator.output, *sensing.inputs, sensing.output}
     levels = (1 << (activation_bits - 1)) - 1
-    return Calibration(
-        activation_bits=activation_bits,
-        absmax={
-            "generator": _ranges(drawn, ends, method, levels),
-            "sensing": _ranges(sensed, ends, method, levels),
-        },
-    )
+    absmax: dict[ProgramName, dict[str, float]] = {
+        "generator": _ranges(drawn, ends, method, levels),
+        "sensing": _ranges(sensed, ends, method, levels),
+    }
+    if is_identity(sensing):  # its values are the generator's
+        del absmax["sensing"]
+    return Calibration(activation_bits=activation_bits, absmax=absmax)
+
+
+def calibrate_search(
+    search: LearnedSearch,
+    inputs: NDArray[np.float32],
+    latents: NDArray[np.float32],
+    method: Method = "mse",
+    activation_bits: ActivationBits = 8,
+) -> dict[ProgramName, dict[str, float]]:
+    """Choose a range for every activation of the programs of a learned search.
+
+    Args:
+        search: The search; its programs at the frame that ``inputs`` and ``latents`` have.
+        inputs: What ``start`` meets, u [N,2*H*W].
+        latents: What ``penalty`` meets, z [M,k].
+        method: As of :func:`calibrate`.
+        activation_bits: Bit width the ranges are for.
+
+    Returns:
+        Ranges by program, to be added to those of :func:`calibrate`.
+
+    Raises:
+        UsageError: Unknown method.
+    """
+    if method not in _METHODS:
+        raise UsageError(f"a method out of {', '.join(_METHODS)}", f"{method!r}", "choose one")
+    levels = (1 << (activation_bits - 1)) - 1
+
+    def ranges(program: Program, values: Array) -> dict[str, float]:
+        (source,) = program.inputs
+        seen = NumpyProgram(program, np.float32).forward({source: values})
+        return _ranges(seen, {source, program.output}, method, levels)
+
+    return {"start": ranges(search.start, inputs), "penalty": ranges(search.penalty, latents)}
 
 
 def _ranges(

@@ -1,9 +1,11 @@
 """The manifest of a bundle, from what its source says and what its networks hold."""
 
+from collections import Counter
 from importlib.metadata import version
 
 from bitprior_export.source import Source
 from bitprior_runtime.bundle import Manifest, Measurement, Producer, Tolerances
+from bitprior_runtime.bundle.checks import usual_width
 from bitprior_runtime.bundle.manifest import FLOAT_BITS, Granularity
 from bitprior_runtime.program import Program
 from bitprior_runtime.tensors import Grid, QuantisedTensor
@@ -14,7 +16,7 @@ _PACKAGES = ("numpy", "onnx", "qonnx", "safetensors")
 
 def make_manifest(source: Source, tolerances: Tolerances) -> Manifest:
     """Return the manifest of a source's bundle."""
-    bits, grid, granularity = widest(source.generator.program)
+    bits, grid, granularity = usual_weights(source.generator.program)
     return Manifest(
         name=source.name,
         producer=Producer(__version__, {name: version(name) for name in _PACKAGES}),
@@ -32,10 +34,14 @@ def make_manifest(source: Source, tolerances: Tolerances) -> Manifest:
     )
 
 
-def widest(generator: Program) -> tuple[int, Grid | None, Granularity | None]:
-    """Return bits, grid and granularity of the widest quantised weights."""
+def usual_weights(generator: Program) -> tuple[int, Grid | None, Granularity | None]:
+    """Return bits, grid and granularity of most of the quantised weights."""
     weights = [t for t in generator.tensors.values() if isinstance(t, QuantisedTensor)]
     if not weights:
         return FLOAT_BITS, None, None
-    widest = max(weights, key=lambda weight: weight.bits)
-    return widest.bits, widest.grid, "per-tensor" if widest.axis is None else "per-channel"
+    counts: Counter[int] = Counter()
+    for weight in weights:
+        counts[weight.bits] += weight.codes.size
+    bits = usual_width(counts)
+    usual = max((w for w in weights if w.bits == bits), key=lambda weight: weight.codes.size)
+    return bits, usual.grid, "per-tensor" if usual.axis is None else "per-channel"

@@ -6,7 +6,7 @@ from typing import Any
 
 from bitprior_export.cut_source import surgery_solver
 from bitprior_export.errors import RunRecordError
-from bitprior_export.manifest import widest
+from bitprior_export.manifest import usual_weights
 from bitprior_export.qonnx.document import open_onnx
 from bitprior_export.qonnx.reader import Translation, translate
 from bitprior_export.sensing_source import OpenedSensing, open_sensing
@@ -75,7 +75,7 @@ def prior_source(
 
 def _check_record(record: RunRecord, generator: Translation) -> None:
     wanted = ((record.integer("latent", 1),), record.geometry(), record.integer("bits", 1, 32))
-    bits, _, _ = widest(generator.program)
+    bits, _, _ = usual_weights(generator.program)
     found = (*ends(generator), bits)
     if wanted != found:
         arrow = "a generator {} -> {} of {} bits"

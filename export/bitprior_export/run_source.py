@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bitprior_export.errors import RunRecordError
-from bitprior_export.manifest import widest
+from bitprior_export.manifest import usual_weights
 from bitprior_export.qonnx.document import open_onnx
 from bitprior_export.qonnx.reader import Translation, translate
 from bitprior_export.source import Source, ends, sha256_by_name
@@ -71,7 +71,7 @@ def _check_record(run: TrainingRun, generator: Translation, sensing: Translation
         raise RunRecordError(
             f"{arrows.format(*wanted)}, as run.json says", arrows.format(*found), todo
         )
-    bits, _, _ = widest(generator.program)
+    bits, _, _ = usual_weights(generator.program)
     if bits != run.bits:
         raise RunRecordError(
             f"a {run.bits}-bit generator, as run.json says", f"{bits} bits in {GENERATOR}", todo

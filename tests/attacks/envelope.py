@@ -148,12 +148,12 @@ def a_newer_major_version(parts: Parts) -> None:
 @attack(NewerMajorError)
 def a_newer_major_version_with_another_digest() -> bytes:
     # A later version may seal its files in another way; its user must still be told to upgrade.
-    return good().replace(rb"\"format\":\"1.3\"", rb"\"format\":\"9.0\"")
+    return good().replace(rb"\"format\":\"1.4\"", rb"\"format\":\"9.0\"")
 
 
 @forgery(NewerMinorError)
 def a_newer_minor_version(parts: Parts) -> None:
-    parts.manifest["format"] = "1.4"
+    parts.manifest["format"] = "1.5"
 
 
 @forgery(OlderMajorError)

@@ -10,15 +10,15 @@ written from the bundle in memory, so that no writer or reader can vouch for its
 """
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from bitprior_export.bundle import encode_bundle
-from bitprior_runtime.bundle import FORMAT, Bundle, Calibration
+from bitprior_runtime.bundle import FORMAT, Bundle, LearnedSearch, SearchOutline
 from bitprior_runtime.program import Program
 from bitprior_runtime.tensors import QuantisedTensor, Tensor
-from builders.bundles import tiny_bundle, with_fista
+from builders.photo import photo_bundle
 
 FOLDER = Path(__file__).parent.parent / "golden"
 
@@ -28,20 +28,12 @@ SINCE_1_1: dict[str, Any] = {"calibration": None, "latents": {"z": [4]}}
 SOLVER_SINCE_1_1: dict[str, Any] = {"projection": "none"}
 SOLVER_SINCE_1_2: dict[str, Any] = {"fista": None, "selection": None}
 CALIBRATION_SINCE_1_3: dict[str, Any] = {"cotangent_bits": None}
+SINCE_1_4: dict[str, Any] = {"frames": None, "search": None}
 
 
 def golden_bundle() -> Bundle:
-    """Return the bundle: one that uses all the current format has."""
-    bundle = with_fista(tiny_bundle(bits=3, axis=0, seed=2023))
-    manifest = replace(
-        bundle.manifest,
-        solver=replace(bundle.manifest.solver, initial_latent="clamped-normal"),
-        latents={"skip": (1, 3), "head": (1,)},
-        calibration=Calibration(
-            16, {"generator": {"z": 3.0, "act0": 1.25}, "sensing": {"x": 1.0, "y": 2.5}}, 8
-        ),
-    )
-    return replace(bundle, manifest=manifest)
+    """Return the bundle: one that uses what the current format has brought, and more."""
+    return photo_bundle(bits=1, channels=4, edge_bits=4, linear_bits=8, seed=2024)
 
 
 def write_golden_file(folder: Path = FOLDER) -> None:
@@ -56,6 +48,8 @@ def contents(bundle: Bundle) -> dict[str, Any]:
     """Return all that a bundle holds but its hashes, as JSON values."""
     manifest = asdict(bundle.manifest)
     del manifest["sha256"], manifest["digest"]
+    if bundle.search is not None:
+        manifest["search"] = asdict(SearchOutline(bundle.search.covariance.mean))
     found = {
         "manifest": manifest,
         "generator": _program(bundle.generator),
@@ -64,8 +58,20 @@ def contents(bundle: Bundle) -> dict[str, Any]:
             item.name: getattr(bundle.golden, item.name).tolist() for item in fields(bundle.golden)
         },
     }
+    if bundle.search is not None:
+        found["search"] = _search(bundle.search)
     plain: dict[str, Any] = json.loads(json.dumps(found))
     return plain
+
+
+def _search(search: LearnedSearch) -> dict[str, Any]:
+    schedule = search.schedule
+    return {
+        "start": _program(search.start),
+        "penalty": _program(search.penalty),
+        "schedule": {item.name: getattr(schedule, item.name).tolist() for item in fields(schedule)},
+        "covariance": search.covariance.table.tolist(),
+    }
 
 
 def _program(program: Program) -> dict[str, Any]:

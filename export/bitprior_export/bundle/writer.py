@@ -14,8 +14,9 @@ from bitprior_runtime.bundle import Bundle, decode_bundle, strict_json
 from bitprior_runtime.bundle.blocks import entry_of, golden_blocks, program_blocks
 from bitprior_runtime.bundle.envelope import BLANK_DIGEST, seal
 from bitprior_runtime.bundle.errors import WrongTypeError
-from bitprior_runtime.bundle.manifest import FORMAT
+from bitprior_runtime.bundle.manifest import FORMAT, SearchOutline
 from bitprior_runtime.bundle.manifest_json import Programs, manifest_to_json
+from bitprior_runtime.bundle.search import search_blocks
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable, write_atomically
 
@@ -24,18 +25,19 @@ def encode_bundle(bundle: Bundle) -> bytes:
     """Return the bytes of a bundle; the same bundle always gives the same bytes.
 
     Args:
-        bundle: What to write. Of its manifest the fields ``sha256``, ``digest`` and ``format``
-            are filled in here, whatever they hold.
+        bundle: What to write. Of its manifest the fields ``sha256``, ``digest``, ``format`` and
+            ``search`` are filled in here, whatever they hold.
 
     Raises:
         UsageError: A tensor is not float32 or uint8, or a code does not fit its bit width.
         BundleError: The reader would refuse the bundle.
     """
-    blocks: dict[str, NDArray[Any]] = {
-        **program_blocks("generator", bundle.generator),
-        **program_blocks("sensing", bundle.sensing),
-        **golden_blocks(bundle.golden),
-    }
+    blocks: dict[str, NDArray[Any]] = {}
+    for which, program in bundle.stored_programs.items():
+        blocks |= program_blocks(which, program)
+    blocks |= golden_blocks(bundle.golden)
+    if bundle.search is not None:
+        blocks |= search_blocks(bundle.search.schedule, bundle.search.covariance)
     _check_dtypes(blocks)
     blocks = {name: _plain(block) for name, block in blocks.items()}
     data = seal(save(blocks, metadata={"bitprior": _manifest_text(bundle, blocks)}))
@@ -69,13 +71,13 @@ def _manifest_text(bundle: Bundle, blocks: Mapping[str, NDArray[Any]]) -> str:
         bundle.manifest,
         format=FORMAT,
         digest=BLANK_DIGEST,
+        search=None if bundle.search is None else SearchOutline(bundle.search.covariance.mean),
         sha256={
             name: hashlib.sha256(block.tobytes()).hexdigest() for name, block in blocks.items()
         },
     )
     programs: Programs = {
-        "generator": entry_of(bundle.generator),
-        "sensing": entry_of(bundle.sensing),
+        name: entry_of(program) for name, program in bundle.stored_programs.items()
     }
     try:
         return strict_json.dump(manifest_to_json(manifest, programs))

@@ -10,13 +10,16 @@ from bitprior_runtime.bundle.manifest import (
     FORMAT,
     Calibration,
     FistaDefaults,
+    Frames,
     Manifest,
     Measurement,
     Producer,
+    SearchOutline,
     SolverDefaults,
     Tolerances,
 )
-from bitprior_runtime.bundle.reader import decode_bundle, read_bundle
+from bitprior_runtime.bundle.reader import decode_bundle, read_bundle, read_bundle_bytes
+from bitprior_runtime.bundle.search import LearnedSearch, Schedule
 
 __all__ = [
     "FORMAT",
@@ -24,12 +27,17 @@ __all__ = [
     "BundleError",
     "Calibration",
     "FistaDefaults",
+    "Frames",
     "GoldenCases",
+    "LearnedSearch",
     "Manifest",
     "Measurement",
     "Producer",
+    "Schedule",
+    "SearchOutline",
     "SolverDefaults",
     "Tolerances",
     "decode_bundle",
     "read_bundle",
+    "read_bundle_bytes",
 ]

@@ -1,7 +1,8 @@
 """Tensor blocks: which ones a manifest asks for, and how a program becomes blocks and back.
 
 Block names: ``generator/<tensor>#codes`` and ``#scale`` for a quantised tensor,
-``generator/<tensor>`` for a float one, likewise ``sensing/...``, and ``golden/<field>``.
+``generator/<tensor>`` for a float one, likewise of the other programs; ``golden/<field>``, and
+``search/<field>`` of a learned search.
 No name of a tensor can hold a ``#``, so no two tensors share a block.
 """
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bitprior_runtime.bundle.manifest import Manifest
+from bitprior_runtime.bundle.manifest import Manifest, ProgramName
+from bitprior_runtime.bundle.manifest_json import program_names
+from bitprior_runtime.bundle.search import LearnedSearch
 from bitprior_runtime.program import Program
 
 
@@ -34,16 +36,28 @@ class GoldenCases:
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A model: generator, sensing network, golden cases and manifest.
+    """A model: generator, sensing network, golden cases, manifest, and perhaps a learned search.
 
     Attributes:
         manifest: What the bundle says about itself.
         generator: Program z -> x.
-        sensing: Program x -> y.
+        sensing: Program x -> y; the identity, one Flatten, if the manifest's measurement is of
+            the kind ``"none"``.
         golden: Golden cases.
+        search: The learned search, or None.
     """
 
     manifest: Manifest
     generator: Program
     sensing: Program
     golden: GoldenCases
+    search: LearnedSearch | None = None
+
+    @property
+    def stored_programs(self) -> dict[ProgramName, Program]:
+        """The programs that its file holds, by name."""
+        known: dict[ProgramName, Program] = {"generator": self.generator, "sensing": self.sensing}
+        if self.search is not None:
+            known |= {"start": self.search.start, "penalty": self.search.penalty}
+        names = program_names(self.manifest.measurement, self.search is not None)
+        return {name: known[name] for name in names}

@@ -12,7 +12,6 @@ from bitprior_runtime.bundle.errors import (
 )
 from bitprior_runtime.bundle.limits import MAX_LATENT_PARTS
 from bitprior_runtime.bundle.manifest import (
-    PROGRAM_NAMES,
     ActivationBits,
     Calibration,
     ProgramEntry,
@@ -56,7 +55,7 @@ def calibration_from_json(
 
     Args:
         value: What the manifest has under ``calibration``.
-        programs: Both.
+        programs: All that the file holds.
         minor: Minor version of the manifest.
 
     Raises:
@@ -74,10 +73,10 @@ def calibration_from_json(
             f"{cotangents}",
             EXPORT_AGAIN,
         )
-    absmax = fields.record(found["absmax"], "calibration.absmax", PROGRAM_NAMES)
+    absmax = fields.record(found["absmax"], "calibration.absmax", programs)
     return Calibration(
         activation_bits=bits,
-        absmax={name: _ranges(absmax[name], name, programs[name]) for name in PROGRAM_NAMES},
+        absmax={name: _ranges(absmax[name], name, entry) for name, entry in programs.items()},
         cotangent_bits=cotangents,
     )
 

@@ -1,6 +1,7 @@
 """Checks across fields: what each part of a bundle says of the others must be true."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,9 +20,17 @@ from bitprior_runtime.bundle.errors import (
     quote,
 )
 from bitprior_runtime.bundle.limits import MAX_CODES
-from bitprior_runtime.bundle.manifest import FLOAT_BITS, CodesEntry, Granularity, Manifest
+from bitprior_runtime.bundle.manifest import (
+    FLOAT_BITS,
+    MINOR_OF_FRAMES,
+    CodesEntry,
+    Granularity,
+    Manifest,
+)
 from bitprior_runtime.bundle.manifest_json import Programs
+from bitprior_runtime.bundle.search import LearnedSearch
 from bitprior_runtime.errors import ProgramError
+from bitprior_runtime.frames.reframe import reframe
 from bitprior_runtime.program import Program, Shape
 from bitprior_runtime.shapes import infer_shapes
 from bitprior_runtime.tensors import Grid, QuantisedTensor
@@ -40,24 +49,44 @@ def check_code_count(programs: Programs) -> None:
 
 
 def check_widths(manifest: Manifest, programs: Programs) -> None:
-    """Check that bits, grid and granularity are those of the generator's widest codes.
+    """Check that bits, grid and granularity are those of most of the generator's codes.
+
+    Before format 1.4 they were those of the widest ones.
 
     Raises:
         InconsistentManifestError: They are not.
     """
     entries = [e for e in programs["generator"].tensors.values() if isinstance(e, CodesEntry)]
-    bits = max((entry.bits for entry in entries), default=FLOAT_BITS)
-    widest = [entry for entry in entries if entry.bits == bits]
+    counts: Counter[int] = Counter()
+    for entry in entries:
+        counts[entry.bits] += math.prod(entry.shape)
+    bits = max(counts, default=FLOAT_BITS)
+    which = "widest"
+    if int(manifest.format.partition(".")[2]) >= MINOR_OF_FRAMES:
+        bits, which = usual_width(counts), "most frequent"
+    chosen = [entry for entry in entries if entry.bits == bits]
     styles: set[tuple[Grid | None, Granularity | None]] = {
-        (entry.grid, "per-tensor" if entry.axis is None else "per-channel") for entry in widest
+        (entry.grid, "per-tensor" if entry.axis is None else "per-channel") for entry in chosen
     }
     styles = styles or {(None, None)}
     if manifest.bits != bits or (manifest.grid, manifest.granularity) not in styles:
         raise InconsistentManifestError(
-            f"bits, grid and granularity of the generator's widest weights, {bits}, {styles}",
+            f"bits, grid and granularity of the generator's {which} weights, {bits}, {styles}",
             f"{manifest.bits}, {manifest.grid}, {manifest.granularity}",
             EXPORT_AGAIN,
         )
+
+
+def usual_width(counts: Mapping[int, int]) -> int:
+    """Return the width that most quantised weights have; of two with as many, the wider.
+
+    Args:
+        counts: Weights by bit width.
+
+    Returns:
+        FLOAT_BITS if nothing is counted.
+    """
+    return max(((count, bits) for bits, count in counts.items()), default=(0, FLOAT_BITS))[1]
 
 
 def check_floats(blocks: Mapping[str, NDArray[Any]]) -> None:
@@ -108,13 +137,73 @@ def check_chain(manifest: Manifest, generator: Program, sensing: Program) -> Non
     _check_ends(sensing, ("x", manifest.geometry), ("y", m))
 
 
-def _check_ends(program: Program, source: tuple[str, Shape], target: tuple[str, Shape]) -> None:
+def check_frames(manifest: Manifest, generator: Program) -> None:
+    """Check that the generator follows its latent maps to other frames.
+
+    Raises:
+        BundleProgramError: It does not; the node that hinders it is named.
+    """
+    if manifest.frames is None:
+        return
+    channels, height, width = manifest.geometry
+    stride = manifest.frames.stride
+    larger = (height + 2 * stride, width + stride)
+    _check_follows(generator, (height, width), larger, (channels, *larger))
+
+
+def check_search(manifest: Manifest, search: LearnedSearch) -> None:
+    """Check the programs of a search: u [2 * H * W] -> [C,h,w] and z [k] -> [P,h,w], at any frame.
+
+    Raises:
+        BundleProgramError: A program is malformed, or does not follow its maps to other frames.
+        ShapeChainError: Their names or shapes do not fit the manifest.
+    """
+    assert manifest.frames is not None
+    (maps,) = manifest.latents.values()
+    _, height, width = manifest.geometry
+    penalties = search.schedule.slope.shape[1]
+    start, penalty = search.start, search.penalty
+    _check_ends(start, ("u", (2 * height * width,)), (start.output, maps))
+    _check_ends(penalty, ("z", (manifest.latent,)), (penalty.output, (penalties, *maps[1:])))
+    stride = manifest.frames.stride
+    canvas, larger = (height, width), (height + 2 * stride, width + stride)
+    rows, columns = (a * b // c for a, b, c in zip(maps[1:], larger, canvas, strict=True))
+    _check_follows(start, canvas, larger, (maps[0], rows, columns))
+    _check_follows(penalty, canvas, larger, (penalties, rows, columns))
+
+
+def _check_follows(
+    program: Program, native: tuple[int, int], frame: tuple[int, int], output: Shape
+) -> None:
+    shapes = _shapes(_reframed(program, native, frame))
+    if shapes[program.output] != output:
+        raise BundleProgramError(
+            f"a {program.name} that gives {output} at a frame of {frame[0]} x {frame[1]}",
+            f"{shapes[program.output]}",
+            EXPORT_AGAIN,
+        )
+
+
+def _reframed(program: Program, native: tuple[int, int], frame: tuple[int, int]) -> Program:
     try:
-        shapes = infer_shapes(program)
+        return reframe(program, native, frame)
     except ProgramError as error:
         raise BundleProgramError(
             f"in the {program.name} {error.expected}", error.found, error.todo
         ) from error
+
+
+def _shapes(program: Program) -> Mapping[str, Shape]:
+    try:
+        return infer_shapes(program)
+    except ProgramError as error:
+        raise BundleProgramError(
+            f"in the {program.name} {error.expected}", error.found, error.todo
+        ) from error
+
+
+def _check_ends(program: Program, source: tuple[str, Shape], target: tuple[str, Shape]) -> None:
+    shapes = _shapes(program)
     inputs = dict(program.inputs)
     output = (program.output, shapes[program.output])
     if inputs != dict([source]) or output != target:

@@ -28,3 +28,6 @@ MIN_GOLDEN_CASES = 3
 MAX_GOLDEN_CASES = 1024
 # Steps of the recovery that a golden trace records.
 TRACE_STEPS = 10
+# Steps of a learned search, and lags along each axis of the covariance it comes with.
+MAX_SEARCH_STEPS = 256
+MAX_LAGS = 512

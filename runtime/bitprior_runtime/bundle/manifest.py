@@ -11,17 +11,20 @@ from bitprior_runtime.tensors import Grid
 # A reader of 1.n reads 1.0 to 1.n. Fixed for ever, in every major version: how the file begins
 # (see envelope) and that the manifest has its version under "format".
 FORMAT_MAJOR = 1
-FORMAT_MINOR = 3
+FORMAT_MINOR = 4
 FORMAT = f"{FORMAT_MAJOR}.{FORMAT_MINOR}"
+# The minor version that brought frames, searches, and priors that measure nothing by themselves.
+MINOR_OF_FRAMES = 4
 
 Granularity: TypeAlias = Literal["per-tensor", "per-channel"]
-InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero"]
+InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero", "measurement"]
 Projection: TypeAlias = Literal["none", "unit-sphere"]
-SolverName: TypeAlias = Literal["proximal", "fista", "adam", "lbfgs"]
+SolverName: TypeAlias = Literal["proximal", "fista", "adam", "lbfgs", "learned"]
 ActivationBits: TypeAlias = Literal[8, 16]
-ProgramName: TypeAlias = Literal["generator", "sensing"]
-PROGRAM_NAMES: tuple[ProgramName, ...] = ("generator", "sensing")
+ProgramName: TypeAlias = Literal["generator", "sensing", "start", "penalty"]
 FLOAT_BITS = 32
+# Kind of measurement of a prior that has no sensing network of its own.
+NO_MEASUREMENT = "none"
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class Measurement:
     """The measurement operator A.
 
     Attributes:
-        kind: What A is, e.g. ``"mlp"``.
-        size: m, values of a measurement.
+        kind: What A is, e.g. ``"mlp"``; ``"none"``: the prior has none, A is the identity and the
+            file has no sensing program.
+        size: m, values of a measurement; C * H * W of the geometry if the kind is ``"none"``.
     """
 
     kind: str
@@ -71,7 +75,7 @@ class SolverDefaults:
         step_size: beta of the solver ``proximal``: learned in training, or found at export.
         steps: Gradient steps of the solver ``name``.
         sparsity: s of P_s of the solver ``proximal``, or None for dense latents.
-        initial_latent: Distribution of the start latents.
+        initial_latent: Distribution of the start latents; ``measurement``: z0 = y, for k = m.
         name: The solver.
         projection: What follows P_s in every step of the solver ``proximal``.
         fista: What the solver ``fista`` runs with; None: it derives it from ``step_size``.
@@ -123,6 +127,29 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Frames:
+    """What a fully convolutional prior says of the frames it serves: all of them.
+
+    Attributes:
+        stride: Pixels of the image for one of the coarsest latent maps, along both axes; a frame
+            is drawn on a canvas of the next multiples of it, and cropped.
+    """
+
+    stride: int
+
+
+@dataclass(frozen=True)
+class SearchOutline:
+    """What the manifest says of a learned search; the rest is in blocks and programs.
+
+    Attributes:
+        mean: Mean of the photos' pixels, images in [0, 1].
+    """
+
+    mean: float
+
+
+@dataclass(frozen=True)
 class CodesEntry:
     """A quantised tensor as the manifest describes it; see ``QuantisedTensor``."""
 
@@ -162,7 +189,8 @@ class Manifest:
         geometry: (C, H, W) of the images.
         latent: k, size of the latent.
         measurement: The measurement operator.
-        bits: The widest bit width among the generator's quantised tensors; 32 if it has none.
+        bits: The bit width that most of the generator's quantised weights have, of two with as
+            many the wider; 32 if it has none. Before format 1.4: the widest.
         grid: Grid of those tensors; None at 32 bits.
         granularity: Of their scales; None at 32 bits.
         solver: Solver defaults.
@@ -173,6 +201,8 @@ class Manifest:
         latents: Shapes of the parts that the flat latent is made of, in order, by name; of an
             uncut generator the one part ``z``, which is also the default.
         calibration: Ranges of the activations, or None if nobody measured them.
+        frames: The frames a fully convolutional prior serves; None: only its own geometry.
+        search: Of a prior with a learned search; None: it has none.
         companions: SHA-256 of files exported beside the bundle, by file name.
         sha256: SHA-256 of every tensor block, by block name; the writer fills it in.
         digest: SHA-256 of the whole file, these digits read as zeros; the writer fills it in.
@@ -194,6 +224,8 @@ class Manifest:
     value_range: tuple[float, float] = (0.0, 1.0)
     latents: Mapping[str, Shape] = field(default_factory=dict)
     calibration: Calibration | None = None
+    frames: Frames | None = None
+    search: SearchOutline | None = None
     companions: Mapping[str, str] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
     digest: str = "0" * 64

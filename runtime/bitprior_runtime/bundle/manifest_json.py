@@ -1,5 +1,6 @@
 """The manifest to and from JSON."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TypeAlias, get_args
@@ -9,6 +10,7 @@ from bitprior_runtime.bundle.calibration_json import calibration_from_json, late
 from bitprior_runtime.bundle.errors import (
     EXPORT_AGAIN,
     UPGRADE,
+    InconsistentManifestError,
     MissingKeyError,
     NewerMajorError,
     NewerMinorError,
@@ -16,13 +18,15 @@ from bitprior_runtime.bundle.errors import (
     ValueRangeError,
     quote,
 )
+from bitprior_runtime.bundle.frames_json import frames_from_json, search_from_json
 from bitprior_runtime.bundle.limits import MAX_BLOCKS, MAX_ELEMENTS
 from bitprior_runtime.bundle.manifest import (
     FLOAT_BITS,
     FORMAT,
     FORMAT_MAJOR,
     FORMAT_MINOR,
-    PROGRAM_NAMES,
+    MINOR_OF_FRAMES,
+    NO_MEASUREMENT,
     Granularity,
     Manifest,
     Measurement,
@@ -32,7 +36,7 @@ from bitprior_runtime.bundle.manifest import (
     Tolerances,
 )
 from bitprior_runtime.bundle.program_json import program_from_json, program_to_json
-from bitprior_runtime.bundle.solver_json import solver_from_json
+from bitprior_runtime.bundle.solver_json import check_solver, solver_from_json
 from bitprior_runtime.bundle.strict_json import Json
 from bitprior_runtime.tensors import GRIDS
 
@@ -40,7 +44,7 @@ Programs: TypeAlias = Mapping[ProgramName, ProgramEntry]
 
 _KEYS = (*Manifest.__dataclass_fields__, "programs")
 # Keys by the minor version that brought them; an older file has none of them.
-_KEYS_SINCE = {1: ("calibration", "latents")}
+_KEYS_SINCE = {1: ("calibration", "latents"), 4: ("frames", "search")}
 _VALUE_RANGE = [0.0, 1.0]
 
 
@@ -63,35 +67,61 @@ def manifest_from_json(value: Json) -> tuple[Manifest, Programs]:
         ManifestError: One of its subclasses.
     """
     found = fields.record(value, "the manifest", _keys(value))
-    parts = fields.record(found["programs"], "programs", PROGRAM_NAMES)
-    programs: Programs = {
-        name: program_from_json(parts[name], f"programs.{name}") for name in PROGRAM_NAMES
-    }
     latent = fields.integer(found["latent"], "latent", 1, MAX_ELEMENTS)
     _check_value_range(found["value_range"])
+    geometry = _geometry(found["geometry"])
+    measurement = _measurement(found["measurement"], geometry, _minor(value))
+    latents = latents_from_json(found["latents"], latent) if "latents" in found else {}
+    frames = frames_from_json(found.get("frames"), geometry, latents)
+    search = search_from_json(found.get("search"), frames, latents)
+    names = program_names(measurement, search is not None, _minor(value))
+    parts = fields.record(found["programs"], "programs", names)
+    programs: Programs = {
+        name: program_from_json(parts[name], f"programs.{name}") for name in names
+    }
+    solver = solver_from_json(found["solver"], latent, _minor(value))
+    check_solver(solver, latent, measurement, search)
     manifest = Manifest(
         name=fields.text(found["name"], "name", 128),
         producer=_producer(found["producer"]),
-        geometry=_geometry(found["geometry"]),
+        geometry=geometry,
         latent=latent,
-        measurement=_measurement(found["measurement"]),
+        measurement=measurement,
         bits=_bits(found["bits"]),
         grid=None if found["grid"] is None else fields.choice(found["grid"], "grid", GRIDS),
         granularity=None
         if found["granularity"] is None
         else fields.choice(found["granularity"], "granularity", get_args(Granularity)),
-        solver=solver_from_json(found["solver"], latent, _minor(value)),
+        solver=solver,
         tolerances=_tolerances(found["tolerances"]),
         licence=fields.text(found["licence"], "licence"),
         training=fields.mapping(found["training"], "training"),
-        latents=latents_from_json(found["latents"], latent) if "latents" in found else {},
+        latents=latents,
         calibration=calibration_from_json(found.get("calibration"), programs, _minor(value)),
+        frames=frames,
+        search=search,
         companions=_hashes(found["companions"], "companions", file_names=True),
         sha256=_hashes(found["sha256"], "sha256", file_names=False),
         digest=fields.sha256(found["digest"], "digest"),
         format=fields.text(found["format"], "format"),
     )
     return manifest, programs
+
+
+def program_names(
+    measurement: Measurement, searches: bool, minor: int = FORMAT_MINOR
+) -> tuple[ProgramName, ...]:
+    """Return which programs a file holds.
+
+    Args:
+        measurement: What measures the images.
+        searches: Whether it has a learned search.
+        minor: Minor version of its format.
+    """
+    names: tuple[ProgramName, ...] = ("generator",)
+    if measurement.kind != NO_MEASUREMENT or minor < MINOR_OF_FRAMES:
+        names += ("sensing",)
+    return (*names, "start", "penalty") if searches else names
 
 
 def check_version(value: Json) -> None:
@@ -160,12 +190,21 @@ def _geometry(value: Json) -> tuple[int, int, int]:
     return (shape[0], shape[1], shape[2])
 
 
-def _measurement(value: Json) -> Measurement:
+def _measurement(value: Json, geometry: tuple[int, int, int], minor: int) -> Measurement:
     found = fields.record(value, "measurement", ("kind", "size"))
-    return Measurement(
+    measurement = Measurement(
         kind=fields.name(found["kind"], "measurement.kind"),
         size=fields.integer(found["size"], "measurement.size", 1, MAX_ELEMENTS),
     )
+    values = math.prod(geometry)
+    nothing = measurement.kind == NO_MEASUREMENT and minor >= MINOR_OF_FRAMES
+    if nothing and measurement.size != values:
+        raise InconsistentManifestError(
+            f"measurement.size {values}, as geometry has values, where nothing measures",
+            f"{measurement.size}",
+            EXPORT_AGAIN,
+        )
+    return measurement
 
 
 def _bits(value: Json) -> int:

@@ -27,6 +27,8 @@ from bitprior_runtime.bundle.checks import (
     check_code_count,
     check_codes,
     check_floats,
+    check_frames,
+    check_search,
     check_widths,
 )
 from bitprior_runtime.bundle.envelope import LENGTH_BYTES, check_digest, read_header
@@ -43,9 +45,23 @@ from bitprior_runtime.bundle.errors import (
     ValueRangeError,
     quote,
 )
-from bitprior_runtime.bundle.limits import MAX_FILE_BYTES, MAX_GOLDEN_CASES, MIN_GOLDEN_CASES
-from bitprior_runtime.bundle.manifest import PROGRAM_NAMES, Manifest
+from bitprior_runtime.bundle.identity import identity_sensing
+from bitprior_runtime.bundle.limits import (
+    MAX_FILE_BYTES,
+    MAX_GOLDEN_CASES,
+    MAX_LAGS,
+    MAX_SEARCH_STEPS,
+    MIN_GOLDEN_CASES,
+)
+from bitprior_runtime.bundle.manifest import Manifest
 from bitprior_runtime.bundle.manifest_json import Programs, check_version, manifest_from_json
+from bitprior_runtime.bundle.search import (
+    COVARIANCE,
+    MOMENTUM,
+    SLOPE,
+    schedule_shapes,
+    search_from_blocks,
+)
 from bitprior_runtime.bundle.strict_json import Json
 from bitprior_runtime.bundle.table import (
     Table,
@@ -73,8 +89,18 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         MissingFileError: No such file, or it cannot be read.
         BundleError: One of its subclasses, for each way in which the file can be wrong.
     """
+    return decode_bundle(read_bundle_bytes(path))
+
+
+def read_bundle_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Read the bytes of a bundle's file, and nothing in them.
+
+    Raises:
+        MissingFileError: No such file, or it cannot be read.
+        BundleTooLargeError: No bundle is as large.
+    """
     _check_file(Path(path))
-    return decode_bundle(read_bytes(path, MAX_FILE_BYTES))
+    return read_bytes(path, MAX_FILE_BYTES)
 
 
 def decode_bundle(data: bytes) -> Bundle:
@@ -145,9 +171,25 @@ def _expected(manifest: Manifest, programs: Programs, table: Table) -> dict[str,
             f"{MIN_GOLDEN_CASES} to {MAX_GOLDEN_CASES} golden cases", f"{cases}", EXPORT_AGAIN
         )
     expected = golden_specs(manifest, cases)
-    for which in PROGRAM_NAMES:
-        expected |= program_specs(which, programs[which])
-    return expected
+    for which, entry in programs.items():
+        expected |= program_specs(which, entry)
+    return expected | _search_specs(manifest, table)
+
+
+def _search_specs(manifest: Manifest, table: Table) -> dict[str, BlockSpec]:
+    if manifest.search is None:
+        return {}
+    for name in (MOMENTUM, SLOPE, COVARIANCE):
+        if name not in table:
+            raise MissingBlockError(f"a tensor block {name!r}", "none", EXPORT_AGAIN)
+    steps, lags = ((*table[name].spec.shape, 0)[0] for name in (MOMENTUM, COVARIANCE))
+    penalties = (*table[SLOPE].spec.shape, 0, 0)[1]
+    for what, found, most in (("steps", steps, MAX_SEARCH_STEPS), ("lags", lags, MAX_LAGS)):
+        if not 1 <= found <= most:
+            raise ValueRangeError(f"1 to {most} {what} of a search", f"{found}", EXPORT_AGAIN)
+    (maps,) = manifest.latents.values()
+    shapes = schedule_shapes(steps, maps[0], penalties) | {COVARIANCE: (lags, lags)}
+    return {name: BlockSpec("F32", shape) for name, shape in shapes.items()}
 
 
 def _read_blocks(data: bytes) -> dict[str, bytes]:
@@ -184,10 +226,16 @@ def _array(name: str, block: bytes, table: Table) -> NDArray[Any]:
 
 def _assemble(manifest: Manifest, programs: Programs, blocks: Mapping[str, NDArray[Any]]) -> Bundle:
     check_floats(blocks)
-    generator, sensing = (
-        program_from_blocks(which, programs[which], blocks) for which in PROGRAM_NAMES
-    )
-    check_codes(generator)
-    check_codes(sensing)
+    made = {which: program_from_blocks(which, entry, blocks) for which, entry in programs.items()}
+    for program in made.values():
+        check_codes(program)
+    generator = made["generator"]
+    sensing = made.get("sensing") or identity_sensing(manifest.geometry)
     check_chain(manifest, generator, sensing)
-    return Bundle(manifest, generator, sensing, golden_from_blocks(blocks))
+    check_frames(manifest, generator)
+    search = None
+    if manifest.search is not None:
+        mean = manifest.search.mean
+        search = search_from_blocks(made["start"], made["penalty"], mean, blocks)
+        check_search(manifest, search)
+    return Bundle(manifest, generator, sensing, golden_from_blocks(blocks), search)

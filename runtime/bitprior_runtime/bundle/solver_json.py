@@ -3,12 +3,15 @@
 from typing import get_args
 
 from bitprior_runtime.bundle import fields
-from bitprior_runtime.bundle.errors import EXPORT_AGAIN, InconsistentManifestError
+from bitprior_runtime.bundle.errors import EXPORT_AGAIN, InconsistentManifestError, quote
 from bitprior_runtime.bundle.limits import MAX_STEPS
 from bitprior_runtime.bundle.manifest import (
+    NO_MEASUREMENT,
     FistaDefaults,
     InitialLatent,
+    Measurement,
     Projection,
+    SearchOutline,
     SolverDefaults,
     SolverName,
 )
@@ -49,6 +52,28 @@ def solver_from_json(value: Json, latent: int, minor: int) -> SolverDefaults:
     )
     _check_fista(solver)
     return solver
+
+
+def check_solver(
+    solver: SolverDefaults, latent: int, measurement: Measurement, search: SearchOutline | None
+) -> None:
+    """Check that the bundle has what its solver needs.
+
+    Raises:
+        InconsistentManifestError: It has not.
+    """
+    if solver.name == "learned" and search is None:
+        raise InconsistentManifestError(
+            "search where solver.name is 'learned'", "null", EXPORT_AGAIN
+        )
+    if solver.initial_latent != "measurement":
+        return
+    if measurement.kind == NO_MEASUREMENT or latent != measurement.size:
+        raise InconsistentManifestError(
+            "as many latent values as measurements where solver.initial_latent is 'measurement'",
+            f"latent {latent}, measurement {quote(measurement.kind)} of {measurement.size}",
+            EXPORT_AGAIN,
+        )
 
 
 def _fista(value: Json, latent: int) -> FistaDefaults:

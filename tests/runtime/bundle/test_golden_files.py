@@ -12,6 +12,7 @@ from builders.golden_file import (
     CALIBRATION_SINCE_1_3,
     FOLDER,
     SINCE_1_1,
+    SINCE_1_4,
     SOLVER_SINCE_1_1,
     SOLVER_SINCE_1_2,
     contents,
@@ -28,7 +29,7 @@ def test_there_is_a_golden_bundle_of_this_format() -> None:
 @pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
 def test_a_golden_bundle_is_read_as_it_was_meant(path: Path) -> None:
     wanted = json.loads(path.with_suffix(".json").read_text())
-    wanted["manifest"] = SINCE_1_1 | wanted["manifest"]
+    wanted["manifest"] = SINCE_1_1 | SINCE_1_4 | wanted["manifest"]
     newer = SOLVER_SINCE_1_1 | SOLVER_SINCE_1_2
     wanted["manifest"]["solver"] = newer | wanted["manifest"]["solver"]
     if wanted["manifest"]["calibration"] is not None:
