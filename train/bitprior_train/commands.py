@@ -34,7 +34,10 @@ def train(
     ] = None,
     prior: Annotated[
         str | None,
-        typer.Option(help="Train a prior without sensing, to be cut: dcgan, began or vae."),
+        typer.Option(
+            help="linear-residual, with linear sensing; or one without sensing, to be cut: dcgan, "
+            "began or vae."
+        ),
     ] = None,
     bits: Annotated[int | None, typer.Option(help="Bit width of the weights: 1-4 or 32.")] = None,
     measurements: Annotated[int | None, typer.Option(help="m, length of y.")] = None,
@@ -72,7 +75,17 @@ def train(
         init_from=init_from,
         resume=resume,
     )
+    if prior == "linear-residual":
+        from bitprior_train.residual.session import run_residual_session
+
+        run_residual_session(request, json_mode=json_mode)
+        return
     if prior:
+        from bitprior_train.photo.session import is_photo, run_photo_session
+
+        if is_photo(prior):
+            run_photo_session(request, prior, json_mode=json_mode)
+            return
         from bitprior_train.priors.session import run_prior_session
 
         run_prior_session(request, prior, json_mode=json_mode)

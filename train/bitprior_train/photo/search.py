@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bitprior_train.photo.networks import STRIDE, PhotoNetworks, Weights
-from bitprior_train.photo.operators import Problem
+from bitprior_train.photo.problem import Problem
 
 
 @dataclass(frozen=True)
