@@ -184,7 +184,8 @@ def _training_data(model: Model) -> Dataset:
     """Load the data set a bundle was trained on, split and resized as then."""
     images = training_of(model)["config"]["data"]
     size = images.get("size", 0)  # bundles of version 0.1.0 name none
-    return load_dataset(images["name"], images["split_seed"], images["validation"], size)
+    extra = images.get("extra", ())
+    return load_dataset(images["name"], images["split_seed"], images["validation"], size, extra)
 
 
 def _evaluate(path: Path, model: Model, data: Dataset, question: Question) -> Evaluation:

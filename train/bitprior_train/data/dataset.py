@@ -1,6 +1,8 @@
 """A data set: its three parts, where they come from, and what they may be used for."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from bitprior_train.data.catalogue import LICENCES
 from bitprior_train.data.digits import LICENCE as DIGITS_LICENCE
 from bitprior_train.data.digits import read_digits
 from bitprior_train.data.duplicates import drop_repeated
-from bitprior_train.data.npz import read_npz
+from bitprior_train.data.npz import read_more, read_npz
 from bitprior_train.data.resize import METHOD, shrink
 from bitprior_train.data.split import Split, only_test, split_three_ways, split_two_ways
 
@@ -82,7 +84,9 @@ class _Stored:
         )
 
 
-def load_dataset(name: str, split_seed: int, validation: int, size: int = 0) -> Dataset:
+def load_dataset(
+    name: str, split_seed: int, validation: int, size: int = 0, extra: Sequence[str] = ()
+) -> Dataset:
     """Load a data set and split it.
 
     Args:
@@ -92,9 +96,10 @@ def load_dataset(name: str, split_seed: int, validation: int, size: int = 0) -> 
         split_seed: Seed of the split.
         validation: Number of images set aside for validation.
         size: Pixels a side to shrink the images to, by area averaging; 0: as stored.
+        extra: Archives in ``BITPRIOR_DATA`` whose ``train_x`` are trained on, too.
 
     Raises:
-        UsageError: Unknown name, a size larger than stored, or more validation images than there
+        UsageError: Unknown name, extra images of another geometry, a size larger than stored, or more validation images than there
             are images.
         MissingFileError: The file of the data set is not there or not as expected, or holds no
             training images.
@@ -111,7 +116,34 @@ def load_dataset(name: str, split_seed: int, validation: int, size: int = 0) -> 
             f"{len(stored.test)} test images only",
             _STAND_IN if name == "stl10" else "train on another data set",
         )
-    return stored.dataset(name, split_two_ways(stored.train, stored.test, split_seed, validation))
+    data = stored.dataset(name, split_two_ways(stored.train, stored.test, split_seed, validation))
+    for more in extra:
+        data = _with_more(data, more)
+    return data
+
+
+def _with_more(data: Dataset, name: str) -> Dataset:
+    """Return a data set with further training images, none of which is held out."""
+    images = read_more(name)
+    side = data.geometry[2]
+    if images.shape[-1] > side:
+        images = shrink(images, side, name)
+    if images.shape[1:] != data.geometry:
+        raise UsageError(
+            f"images {list(data.geometry)} in {name}.npz, as those of {data.name}",
+            f"{list(images.shape[1:])}",
+            f"leave {name} out of data.extra",
+        )
+    held = np.concatenate([data.train, data.validation, data.test])
+    images, dropped = drop_repeated(images, held)
+    digest = hashlib.sha256(data.split_hash.encode())
+    digest.update(np.ascontiguousarray(images).data)
+    return replace(
+        data,
+        train=np.concatenate([data.train, images]),
+        split_hash=digest.hexdigest(),
+        dropped=data.dropped + dropped,
+    )
 
 
 def load_test_part(name: str, size: int = 0) -> Dataset:

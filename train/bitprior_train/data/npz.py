@@ -35,6 +35,39 @@ def archive_path(name: str) -> Path:
         raise MissingFileError(error.expected, error.found, f"{error.todo}; or {put}") from error
 
 
+def read_more(name: str) -> NDArray[np.uint8]:
+    """Read further training images, ``train_x`` of ``BITPRIOR_DATA/<name>.npz``, [N, C, H, W].
+
+    Raises:
+        MissingFileError: No such archive, or not with the expected array.
+    """
+    folder = os.environ.get(VARIABLE)
+    path = Path(folder or ".") / f"{name}.npz"
+    if not folder or not path.is_file():
+        found = f"none in {folder}" if folder else f"{VARIABLE} is not set"
+        raise MissingFileError(
+            f"an archive {name}.npz of further training images",
+            found,
+            f"set {VARIABLE} to its folder, or leave {name} out of data.extra",
+        )
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            images = archive["train_x"]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise MissingFileError(
+            f"{path} with a uint8 array train_x",
+            f"{type(error).__name__}: {error}",
+            f"replace it, or leave {name} out of data.extra",
+        ) from error
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        raise MissingFileError(
+            f"{path} with a uint8 array train_x, [N, H, W] or [N, H, W, C]",
+            f"{images.dtype} {list(images.shape)}",
+            "write the archive in that layout",
+        )
+    return _channels_first(images)
+
+
 def read_npz(name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Read the training and test images of ``name``, uint8 [N, C, H, W]; N may be 0 in training.
 

@@ -79,7 +79,7 @@ class PhotoOptimiser:
             return
         momentum.lerp_(gradient, 1 - _MOMENTUM)
         update = gradient.lerp(momentum, _MOMENTUM).flatten(1)
-        update = _orthogonal(update) * math.sqrt(max(update.shape))
+        update = orthogonal(update) * math.sqrt(max(update.shape))
         parameter.add_(update.reshape(parameter.shape), alpha=-rate)
         he = math.sqrt(2.0 / parameter[0].numel() * parameter.numel())
         norm = float(parameter.norm())
@@ -91,7 +91,7 @@ def _is_inner(parameter: Tensor) -> bool:
     return parameter.ndim == 4 and min(parameter.shape[:2]) >= _SMALLEST
 
 
-def _orthogonal(matrix: Tensor) -> Tensor:
+def orthogonal(matrix: Tensor) -> Tensor:
     """Return the nearest matrix with orthonormal rows, roughly."""
     a, b, c = _NEWTON
     x = matrix / (matrix.norm() + 1e-12)
