@@ -1,5 +1,6 @@
 """Result tables in documents are those of results/, to the letter."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,31 @@ def test_an_unknown_marker_and_no_marker_are_refused(results):
         filled("<!-- results:nist -->\n<!-- results end -->", found, "doc.md")
     with pytest.raises(UsageError, match="none"):
         filled("# no marker", found, "doc.md")
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "md"])
+def test_without_a_place_a_report_as_text_is_the_result_on_stdout(results, tmp_path, capsys, form):
+    out = tmp_path / f"report.{form}"
+    assert run(["report", str(results), "--format", form, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert run(["report", str(results), "--format", form]) == 0
+    assert capsys.readouterr().out == out.read_text()
+
+
+def test_json_mode_prints_one_object_whatever_the_format(results, capsys):
+    assert run(["report", str(results), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["rows"]) == 5
+    assert run(["report", str(results), "--format", "csv", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["format"] == "csv"
+    assert found["report"].startswith("result,dataset,")
+
+
+def test_a_page_is_not_for_stdout(results, capsys):
+    assert run(["report", str(results), "--format", "html"]) == 2
+    printed = capsys.readouterr()
+    assert "found a page of html for stdout" in printed.err
+    assert printed.out == ""
 
 
 def test_a_report_needs_a_place_that_can_be_written(results, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """The verb ``bitprior report``. Importing this loads no drawing: the command line starts fast."""
 
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -25,10 +26,14 @@ def report(
     results: Annotated[
         Path, typer.Argument(help="Folder of what evaluate and compare-methods wrote.")
     ],
-    out: Annotated[Path | None, typer.Option(help="The file to write.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file to write; without it json, csv and md go to stdout."),
+    ] = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="html: one page that needs nothing but itself.")
-    ] = "html",
+        Format | None,
+        typer.Option("--format", help="Default html: one page that needs nothing but itself."),
+    ] = None,
     fill: Annotated[
         list[Path] | None,
         typer.Option(help="Document whose marked tables are brought up to date; may be repeated."),
@@ -50,21 +55,34 @@ def report(
     from bitprior_export.report.surgery.prior import add_prior
 
     documents = fill or []
-    if out is None and not documents:
-        raise UsageError("--out FILE, or --fill DOCUMENT", "neither", "say where the report goes")
+    # As any verb's result: on stdout, in the form that was asked for.
+    printed = (format_ or ("json" if json and not documents else None)) if out is None else None
+    if printed == "html" or (out is None and printed is None and not documents):
+        raise UsageError(
+            "--out FILE, or --fill DOCUMENT, or --format json, csv or md for stdout",
+            "a page of html for stdout" if printed else "neither",
+            "say where the report goes",
+        )
     if out is not None:
         check_writable(out)
     for run in priors or []:
         add_prior(run, results)
     found = read_findings(results)
     if out is not None:
-        write_atomically(out, _render(Report(title, SUMMARY, found, {}), format_).encode())
+        report = Report(title, SUMMARY, found, {})
+        write_atomically(out, _render(report, format_ or "html").encode())
     for document in documents:
         fill_document(document, found)
+    if printed is not None:
+        text = _render(Report(title, SUMMARY, found, {}), printed)
+        if json and printed != "json":
+            text = dumps({"format": printed, "report": text}) + "\n"
+        print(text, end="")
+        return
     written = [str(path) for path in (*([out] if out else []), *documents)]
-    rows = sum(len(result.rows) for result in found.results)
+    rows = sum(len(each.rows) for each in (*found.results, *found.photos))
     rows += sum(len(comparison.trials) for comparison in found.comparisons)
-    count = len(found.results) + len(found.comparisons)
+    count = len(found.results) + len(found.photos) + len(found.comparisons)
     line = f"Reported {rows} rows of {count} results in {', '.join(written)}"
     emit({"written": written, "results": count, "rows": rows}, line, json)
 

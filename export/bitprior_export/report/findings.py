@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bitprior_export.report.photo.results import PhotoResult
 from bitprior_export.report.results import Result
 from bitprior_export.report.surgery.comparison import Comparison
 from bitprior_export.report.surgery.prior import Prior
@@ -17,11 +18,13 @@ class Findings:
         results: Evaluations of bundles.
         comparisons: Methods of Generator Surgery beside each other.
         priors: The priors that they cut.
+        photos: Evaluations on photos.
     """
 
     results: Sequence[Result] = ()
     comparisons: Sequence[Comparison] = ()
     priors: Sequence[Prior] = ()
+    photos: Sequence[PhotoResult] = ()
 
 
 @dataclass(frozen=True, eq=False)

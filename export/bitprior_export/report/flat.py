@@ -8,6 +8,7 @@ from typing import Any
 
 from bitprior_export.report.findings import Findings
 from bitprior_export.report.paper import TABLE_1
+from bitprior_export.report.photo.flat import peer_records, photo_records
 from bitprior_export.report.results import Result, Row
 from bitprior_export.report.surgery.flat import comparison_records, prior_record
 from bitprior_export.report.surgery.orderings import claims
@@ -27,6 +28,8 @@ def render_json(findings: Findings) -> str:
     """Return rows, the papers' own tables, what their orderings are worth here, and commands."""
     document = {
         "rows": records(findings.results),
+        "photos": photo_records(findings.photos),
+        "photo_peers": peer_records() if findings.photos else [],
         "comparisons": comparison_records(findings.comparisons),
         "orderings": [
             {"ordering": each.number, "verdict": each.verdict, "sentence": each.sentence}
@@ -45,7 +48,11 @@ def render_json(findings: Findings) -> str:
 
 def render_csv(findings: Findings) -> str:
     """Return the rows as CSV with a line of headings; a cell without a meaning there is empty."""
-    rows = [*records(findings.results), *comparison_records(findings.comparisons)]
+    rows = [
+        *records(findings.results),
+        *photo_records(findings.photos),
+        *comparison_records(findings.comparisons),
+    ]
     rows = rows or [prior_record(prior) for prior in findings.priors]
     file = io.StringIO()
     writer = csv.DictWriter(

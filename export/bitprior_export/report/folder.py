@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from bitprior_export.image_files import BROKEN_ARCHIVE, MAX_ARCHIVE_BYTES
 from bitprior_export.report.findings import Findings
+from bitprior_export.report.photo.reading import PHOTO_KIND, parse_photos
 from bitprior_export.report.reading import KIND, parse_result, parse_samples
 from bitprior_export.report.results import Result
 from bitprior_export.report.surgery.prior import PRIOR, parse_prior
@@ -40,8 +41,14 @@ def read_findings(folder: Path) -> Findings:
     def of(kind: str, parse: Parse[T]) -> list[T]:
         return [_parsed(path, found, parse) for path, found in documents if _kind(found) == kind]
 
-    findings = Findings(of(KIND, _result), of(COMPARISON, parse_comparison), of(PRIOR, parse_prior))
-    if not (findings.results or findings.comparisons or findings.priors):
+    findings = Findings(
+        of(KIND, _result),
+        of(COMPARISON, parse_comparison),
+        of(PRIOR, parse_prior),
+        of(PHOTO_KIND, parse_photos),
+    )
+    found = findings.results, findings.comparisons, findings.priors, findings.photos
+    if not any(found):
         raise UsageError(
             f"results in {folder}", "none", "run: bitprior evaluate BUNDLE --out FOLDER/NAME.json"
         )

@@ -59,10 +59,12 @@ def render(report: Report) -> str:
 
 def _sections(findings: Findings) -> Sequence[Section]:
     from bitprior_export.report.figures import sparsity_figures
+    from bitprior_export.report.photo.sections import photo_sections
     from bitprior_export.report.surgery.sections import surgery_sections
 
     results = findings.results
-    sections = [Section(table) for table in paper_tables(results)]
+    sections = [*photo_sections(findings.photos)]
+    sections += [Section(table) for table in paper_tables(results)]
     sections += [_width_section(result) for result in main_results(results)]
     for table, systems in zip(sparsity_tables(results), sweeps(results).values(), strict=True):
         sections.append(Section(table, [Panels("", sparsity_figures(systems))]))

@@ -33,6 +33,8 @@ class Section:
         grid_title: Heading of the images.
         grid_note: What stands under them.
         sheets: Whether each line is one sheet of many images.
+        picture_width: Width of an image in units of the page's letters; None: small, for images
+            of few pixels, which are shown as squares.
     """
 
     table: Table
@@ -41,3 +43,4 @@ class Section:
     grid_title: str = "Originals and recoveries"
     grid_note: str = UNDER_EACH
     sheets: bool = False
+    picture_width: float | None = None

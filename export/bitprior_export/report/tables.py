@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from bitprior_export.report.findings import Findings
 from bitprior_export.report.ordering import ordering_notes
 from bitprior_export.report.paper import REFERENCE, SYSTEMS, TABLE_1
+from bitprior_export.report.photo.tables import photo_rows_table, photo_tables
 from bitprior_export.report.results import Mean, Result, Row
 from bitprior_export.report.selection import (
     by_seeds,
@@ -27,9 +28,9 @@ COSTS = "Ratio compares generators, ms is one recovery of one image, the fastest
 
 
 def all_tables(findings: Findings) -> Sequence[Table]:
-    """Return every table that the findings fill, the paper's first."""
+    """Return every table that the findings fill: photos, then the paper's."""
     results = findings.results
-    found = [*paper_tables(results)]
+    found = [*photo_tables(findings.photos), *paper_tables(results)]
     found += [width_table(result) for result in main_results(results)]
     found += [*sparsity_tables(results), *seed_table(results), *sensing_table(results)]
     found += surgery_tables(findings.comparisons, findings.priors)
@@ -39,7 +40,7 @@ def all_tables(findings: Findings) -> Sequence[Table]:
 def provenance_tables(findings: Findings) -> Sequence[Table]:
     """Return how every row was run."""
     rows = [provenance_table(findings.results)] if findings.results else []
-    return [*rows, *runs_table(findings.comparisons)]
+    return [*photo_rows_table(findings.photos), *rows, *runs_table(findings.comparisons)]
 
 
 def commands(findings: Findings) -> Mapping[str, Sequence[str]]:
@@ -51,7 +52,8 @@ def commands(findings: Findings) -> Mapping[str, Sequence[str]]:
         ]
         for result in findings.results
     }
-    return found | {each.name: [each.command] for each in findings.comparisons}
+    others = (*findings.photos, *findings.comparisons)
+    return found | {each.name: [each.command] for each in others}
 
 
 def paper_tables(results: Sequence[Result]) -> Sequence[Table]:
