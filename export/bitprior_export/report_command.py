@@ -80,7 +80,8 @@ def report(
         print(text, end="")
         return
     written = [str(path) for path in (*([out] if out else []), *documents)]
-    rows = sum(len(each.rows) for each in (*found.results, *found.photos))
+    rows = sum(len(result.rows) for result in found.results)
+    rows += sum(len(result.rows) for result in found.photos)
     rows += sum(len(comparison.trials) for comparison in found.comparisons)
     count = len(found.results) + len(found.photos) + len(found.comparisons)
     line = f"Reported {rows} rows of {count} results in {', '.join(written)}"

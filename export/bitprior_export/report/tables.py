@@ -52,8 +52,8 @@ def commands(findings: Findings) -> Mapping[str, Sequence[str]]:
         ]
         for result in findings.results
     }
-    others = (*findings.photos, *findings.comparisons)
-    return found | {each.name: [each.command] for each in others}
+    found |= {each.name: [each.command] for each in findings.photos}
+    return found | {each.name: [each.command] for each in findings.comparisons}
 
 
 def paper_tables(results: Sequence[Result]) -> Sequence[Table]:

@@ -21,6 +21,30 @@ KINDS = {
     "matrix": "a matrix for the photo",
 }
 
+_OTHERS = (
+    f"PSNR in dB; of priors that of the start {_ARROW} after the steps. The same weights as in all "
+    "other tables."
+)
+_NOISE = (
+    "Noise: Gaussian, its standard deviation as a share of the root mean square of a photo's "
+    "measurements without noise; recovery and linear estimate are told it."
+)
+_COSTS = (
+    "Bytes: of a prior its whole file, which serves every ratio, matrix and frame. Weights: of all "
+    "its networks. Times: whole recoveries, one photo at a time, one thread, after one that is not "
+    "timed. ISTA-Net+ was timed in another run: for ratios from one run see "
+    "results/photo-speed.json."
+)
+_BUSY = "Other work ran on the machine: compare these times, do not quote them."
+_PLAIN = {
+    "linear MMSE": "Linear MMSE: the linear estimate of least mean squared error, with the mean and "
+    "the covariance of photos that the prior holds.",
+    "PCA": "PCA: as many principal components of each block as the others have measurements of it, "
+    "fitted on the training photos, decoded by the best linear estimate: another way to measure, "
+    "which no random matrix is.",
+    "pseudo-inverse": "Pseudo-inverse: the image of least norm that has the measurements.",
+}
+
 
 def photo_tables(photos: Sequence[PhotoResult]) -> Sequence[Table]:
     """Return every table that evaluations on photos fill."""
@@ -67,7 +91,7 @@ def steps_table(found: OfSet) -> Sequence[Table]:
 
 
 def others_table(found: OfSet) -> Sequence[Table]:
-    """Return fresh matrices, Walsh functions and noise: a row each, the methods beside each other."""
+    """Return fresh matrices, Walsh functions and noise, a row each."""
     keys = found.others
     if not keys:
         return []
@@ -77,14 +101,8 @@ def others_table(found: OfSet) -> Sequence[Table]:
         for key in keys
     ]
     title = f"Photos: other matrices, and noise, {set_name(found)}"
-    notes = [
-        f"PSNR in dB; of priors that of the start {_ARROW} after the steps. The same weights as in "
-        "all other tables.",
-        "Noise: Gaussian, its standard deviation as a share of the root mean square of a photo's "
-        "measurements without noise; recovery and linear estimate are told it.",
-    ]
     name = f"photos-{found.dataset}-others"
-    return [Table(name, title, ("measured by", *labels), rows, notes)]
+    return [Table(name, title, ("measured by", *labels), rows, [_OTHERS, _NOISE])]
 
 
 def costs_table(photos: Sequence[PhotoResult]) -> Sequence[Table]:
@@ -120,14 +138,7 @@ def costs_table(photos: Sequence[PhotoResult]) -> Sequence[Table]:
         *("prior", "weights", "of which", "mean bits", "bytes", "search", "engine/kernel"),
         *("photo", "ms: fastest / mean"),
     )
-    notes = [
-        "Bytes: of a prior its whole file, which serves every ratio, matrix and frame. Weights: of "
-        "all its networks. Times: whole recoveries, one photo at a time, one thread, after one "
-        "that is not timed. Times of other runs than these do not compare: for a ratio from one "
-        "run see results/photo-speed.json."
-    ]
-    if busy:
-        notes.append("Other work ran on the machine: compare these times, do not quote them.")
+    notes = [_COSTS, *([_BUSY] if busy else [])]
     return [Table("photos-costs", "Photos: what each prior costs", columns, rows, notes)]
 
 
@@ -148,8 +159,10 @@ def photo_rows_table(photos: Sequence[PhotoResult]) -> Sequence[Table]:
         for row in result.rows
         if (prior := row.prior) is not None
     ]
-    columns = ("result", "bundle", "measured by", "engine/kernel", "solver", "seed of the noise")
-    columns = (*columns, "machine", "commit")
+    columns = (
+        *("result", "bundle", "measured by", "engine/kernel", "solver", "seed of the noise"),
+        *("machine", "commit"),
+    )
     title = "How each row on photos was run"
     return [Table("photo-rows", title, columns, rows)] if rows else []
 
@@ -266,12 +279,4 @@ def _bits(found: OfSet, label: str) -> int | None:
 
 
 def _plain_notes(found: OfSet) -> Sequence[str]:
-    notes = {
-        "linear MMSE": "Linear MMSE: the linear estimate of least mean squared error, with the mean "
-        "and the covariance of photos that the prior holds.",
-        "PCA": "PCA: as many principal components of each block as the others have measurements of "
-        "it, fitted on the training photos, decoded by the best linear estimate: another way to "
-        "measure, which no random matrix is.",
-        "pseudo-inverse": "Pseudo-inverse: the image of least norm that has the measurements.",
-    }
-    return [note for method, note in notes.items() if method in found.rows]
+    return [note for method, note in _PLAIN.items() if method in found.rows]
