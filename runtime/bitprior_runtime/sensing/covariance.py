@@ -1,0 +1,95 @@
+"""The covariance of photos: what a pixel says about those near it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# Beyond the table the covariance falls by e over this many pixels.
+_FALL = 90.0
+
+
+@dataclass(frozen=True, eq=False)
+class Covariance:
+    """Second moments of photos, the same at every place (stationary) and in all quarter turns.
+
+    Attributes:
+        mean: Mean of the pixels, images in [0, 1].
+        table: Covariance of two pixels by the distance between them, [L, L] over |dy| and |dx| in
+            pixels; entry [0, 0] is the variance of a pixel.
+    """
+
+    mean: float
+    table: NDArray[np.float32]
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of a pixel."""
+        return float(np.sqrt(np.float64(self.table[0, 0])))
+
+    def between(self, height: int, width: int) -> Floats:
+        """Return the covariance of all pixels of a rectangle, [n, n], n = height * width.
+
+        Args:
+            height: Rows of pixels.
+            width: Columns of pixels; pixels are numbered row by row.
+        """
+        lags = self._lags(height, width)
+        y, x = (index.ravel() for index in np.indices((height, width)))
+        return lags[np.abs(y[:, None] - y), np.abs(x[:, None] - x)]
+
+    def applied(self, images: Floats) -> Floats:
+        """Return C x of images [N, height, width], by Fourier transforms: C is never written out.
+
+        Args:
+            images: What is multiplied, one at a time: 64 bytes a pixel beside the result.
+        """
+        height, width = images.shape[1:]
+        lags = self._lags(height, width)
+        # On a torus of twice the size no distance in the rectangle comes around.
+        ring = np.zeros((2 * height, 2 * width))
+        down, right = np.indices((2 * height, 2 * width))
+        down, right = np.minimum(down, 2 * height - down), np.minimum(right, 2 * width - right)
+        inside = (down < height) & (right < width)
+        ring[inside] = lags[down[inside], right[inside]]
+        spectrum = np.fft.rfft2(ring)
+        found = np.empty(images.shape)
+        for image, out in zip(images, found, strict=True):
+            whole = np.fft.irfft2(np.fft.rfft2(image, s=ring.shape) * spectrum, s=ring.shape)
+            out[:] = whole[:height, :width]
+        return found
+
+    def _lags(self, height: int, width: int) -> Floats:
+        """Return the table grown to the lags of a rectangle."""
+        size = len(self.table)
+        dy, dx = np.indices((height, width))
+        beyond = np.maximum(np.maximum(dy, dx) - (size - 1), 0)
+        # Towards the origin until it is inside the table, then down along the fall.
+        inside = (size - 1) / np.maximum(np.maximum(dy, dx), size - 1)
+        near = self.table.astype(np.float64)[
+            np.rint(dy * inside).astype(int), np.rint(dx * inside).astype(int)
+        ]
+        return near * np.exp(-beyond / _FALL)
+
+
+def covariance_of(images: NDArray[Any], size: int = 64) -> Covariance:
+    """Estimate the covariance of photos, averaged over flips and quarter turns.
+
+    Args:
+        images: Gray photos of one size, float in [0, 1], [N, H, W] with H, W >= size.
+        size: L, lags of the table along each axis.
+    """
+    mean = float(images.mean())
+    count, height, width = images.shape
+    shape = (2 * height, 2 * width)
+    power = np.zeros((shape[0], shape[1] // 2 + 1))
+    for image in images:
+        power += np.abs(np.fft.rfft2(image.astype(np.float64) - mean, s=shape)) ** 2
+    sums = np.fft.irfft2(power / count, s=shape)
+    lags = np.arange(size)
+    pairs = np.outer(height - lags, width - lags)
+    quarter = (sums[:size, :size] + sums[:size, -lags % shape[1]]) / (2 * pairs)
+    return Covariance(mean, ((quarter + quarter.T) / 2).astype(np.float32))

@@ -1,0 +1,125 @@
+"""Arrays in .npy and .npz files, read without trusting what their headers say."""
+
+import io
+import math
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.files import read_bytes
+
+MAX_BYTES = 2**30
+_NAMED = 12  # arrays of an archive that a message names
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError,
+           RuntimeError, struct.error)  # fmt: skip
+
+
+def read_matrix(name: str) -> NDArray[Any]:
+    """Read the array that ``FILE.npy`` or ``FILE.npz#KEY`` names.
+
+    Args:
+        name: The file, at most 1 GiB; after ``#`` the array's name in an archive, which may be
+            left out where there is only one.
+
+    Raises:
+        MissingFileError: The file cannot be read.
+        UsageError: Not such a file, no such array in it, or one that is no plain numbers.
+    """
+    path, mark, key = name.partition("#") if not Path(name).is_file() else (name, "", "")
+    data = read_bytes(path, MAX_BYTES)
+    if not data.startswith(b"PK"):
+        if mark:
+            raise UsageError(f"an archive .npz to take {key!r} from", path, "leave out the #")
+        return decode_npy(data, path)
+    arrays = Archive(data, path)
+    if not key and len(arrays.names) == 1:
+        key = arrays.names[0]
+    return arrays.read(key)
+
+
+class Archive:
+    """The arrays of an .npz file, each read when it is asked for.
+
+    Args:
+        data: The whole file.
+        path: Where from, for messages.
+
+    Attributes:
+        names: Names of the arrays.
+
+    Raises:
+        UsageError: Not an archive.
+    """
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self._path = path
+        try:
+            self._file = zipfile.ZipFile(io.BytesIO(data))
+        except _BROKEN as error:
+            raise self._broken(error) from error
+        members = self._file.namelist()
+        self.names = [name[: -len(".npy")] for name in members if name.endswith(".npy")]
+
+    def read(self, key: str) -> NDArray[Any]:
+        """Return an array.
+
+        Raises:
+            UsageError: No such array, one that is damaged, or larger than 1 GiB.
+        """
+        if key not in self.names:
+            listed = ", ".join(self.names[:_NAMED]) or "none"
+            listed += ", ..." if len(self.names) > _NAMED else ""
+            expected = f"one of the arrays of {self._path}: {listed}"
+            raise UsageError(expected, f"{key!r}", "name one of them after #")
+        member = f"{key}.npy"
+        if self._file.getinfo(member).file_size > MAX_BYTES:
+            expected = f"an array of at most {MAX_BYTES} bytes in {self._path}"
+            raise UsageError(expected, f"{key} is larger", "store it as float32, or less of it")
+        try:
+            with self._file.open(member) as file:
+                # Of what the header announces, and not a byte more.
+                data = file.read(MAX_BYTES)
+        except _BROKEN as error:
+            raise self._broken(error) from error
+        return decode_npy(data, f"{self._path}#{key}")
+
+    def _broken(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"a whole .npz archive in {self._path}", f"{error}", "save it with numpy.savez"
+        )
+
+
+def decode_npy(data: bytes, path: str) -> NDArray[Any]:
+    """Decode the bytes of a .npy file of numbers or text; nothing in it is ever run.
+
+    Args:
+        data: What was read.
+        path: Where from, for messages.
+
+    Raises:
+        UsageError: Not a .npy file, cut short, or of Python objects.
+    """
+    expected = f"a whole .npy file of numbers in {path}"
+    file = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(file)
+        first = version == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        raise UsageError(expected, "something else", "save it with numpy.save") from error
+    if dtype.hasobject or dtype.kind not in "fiubcU" or dtype.itemsize == 0:
+        raise UsageError(expected, f"dtype {dtype}", "save it with numpy.save as float32")
+    # Compared before anything of that size is allocated: a header may claim any shape.
+    size, rest = math.prod(shape) * dtype.itemsize, len(data) - file.tell()
+    if size != rest or min(shape, default=1) < 0:
+        found = f"{rest} bytes of values, {size} announced"
+        raise UsageError(expected, found, "save it with numpy.save")
+    flat: NDArray[Any] = np.frombuffer(data, dtype=dtype, offset=file.tell())
+    return flat.reshape(shape, order="F" if fortran else "C")

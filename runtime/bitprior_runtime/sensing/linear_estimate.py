@@ -1,0 +1,211 @@
+"""The linear estimate of least mean squared error (Wiener, Tikhonov with a covariance)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.sensing.blocks import Rectangles
+from bitprior_runtime.sensing.covariance import Covariance
+from bitprior_runtime.sensing.matrix import Matrix
+from bitprior_runtime.sensing.operator import FloatArray, Operator, Shape, named
+
+Floats = NDArray[np.float64]
+
+# Of the mean variance of the measurements: keeps dependent rows from dividing by nothing.
+_FLOOR = 1e-7
+# Blocks of more pixels never have their covariance written out.
+_WRITTEN_OUT = 1600
+_LEAST_OPEN = 2.0**-8
+_MAX_BYTES = 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """What turns measurements of one block into an estimate of its pixels, and how sure that is.
+
+    Attributes:
+        gain: K, [n, m] float32: x - mean is estimated by K (y - A mean).
+        deviation: Standard deviation of what is left unknown of each pixel, [n] float32.
+        noise_share: Root of the share of the noise in the variance of the measurements, 0 to 1.
+    """
+
+    gain: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    noise_share: float
+
+
+def linear_gain(
+    matrix: NDArray[Any], covariance: Floats, noise: float, seen: NDArray[np.bool_] | None = None
+) -> Gain:
+    """Return K = C A^T (A C A^T + noise^2 I)^-1 of a block.
+
+    Args:
+        matrix: A, [m, n].
+        covariance: C of the block's pixels, [n, n].
+        noise: Standard deviation of the noise of a measurement, in the units of y.
+        seen: Which of the pixels exist, [n]; the others are known to be 0. None: all do.
+    """
+    a = np.asarray(matrix, np.float64)
+    c = covariance
+    if seen is not None:
+        c = c * np.outer(seen, seen)
+    return _gain(a, c @ a.T, np.diag(c), noise)
+
+
+def _gain(a: Floats, ca: Floats, variance: Floats, noise: float) -> Gain:
+    """Return the gain from C A^T, [n, m], and the diagonal of C, [n]."""
+    signal = a @ ca
+    mean = float(np.trace(signal)) / len(a)
+    if not mean > 0:  # every row sees only pixels that do not exist
+        nothing = np.zeros(ca.shape, np.float32)
+        return Gain(nothing, np.sqrt(variance).astype(np.float32), float(noise > 0))
+    signal[np.diag_indices_from(signal)] += noise * noise + _FLOOR * mean
+    gain = np.linalg.solve(signal, ca.T).T
+    variance = variance - np.einsum("nm,nm->n", gain, ca)
+    deviation = np.sqrt(np.maximum(variance, 0))
+    share = float(np.sqrt(noise * noise / (mean + noise * noise)))
+    return Gain(gain.astype(np.float32), deviation.astype(np.float32), share)
+
+
+class LinearEstimate:
+    """What the measurements of an operator say of a photo by themselves, in one product.
+
+    The estimate of x is ``mean + K (y - A mean)``. Blocks at the frame's right and lower edge have
+    pixels that do not exist; each kind of block (inside, right, lower, corner) has gains of its
+    own. All is linear in y, channel by channel.
+
+    Memory: two gains of 4 m n bytes for each kind of block, so at 33 x 33 and m = 272 at most
+    9.5 MB, whatever the frame. While they are worked out, 8 (3 n^2 + 3 m n + m^2) bytes; of blocks
+    of more than 1,600 pixels the covariance is never written out: 8 (4 m n + m^2).
+
+    Args:
+        operator: A. One that is neither Blocks nor Matrix is written out as a matrix of 4 m H W
+            bytes first, at most 1 GiB.
+        covariance: Of photos.
+        noise: Standard deviation of the noise of a measurement, in the units of y.
+
+    Attributes:
+        operator: A, as blocks.
+        noise: As given.
+        deviation: Standard deviation of what K leaves unknown of each pixel, float32 [H,W].
+        features: What the search is told of the problem, float32 [3]: 1; the base-2 logarithm of
+            the root mean square of ``deviation`` over a pixel's own deviation, at least -8; the
+            root of the noise's share in the variance of the measurements.
+
+    Raises:
+        UsageError: Noise that is negative or not finite; an operator that is too large.
+    """
+
+    def __init__(self, operator: Operator, covariance: Covariance, noise: float = 0.0) -> None:
+        self.operator = written_out(operator)
+        self.noise = check_noise(noise)
+        shapes, self._kinds = _kinds(self.operator)
+        gains = [_wiener(self.operator, covariance, noise, shape) for shape in shapes]
+        self._gains = [gain.gain for gain in gains]
+        level = covariance.deviation**2
+        self._inverses = [_white(self.operator, level, noise, shape).gain for shape in shapes]
+        left = np.stack([gains[kind].deviation for kind in self._kinds])[np.newaxis, np.newaxis]
+        self.deviation: FloatArray = self.operator.join(left)[0, 0]
+        rms = float(np.sqrt(np.mean(self.deviation.astype(np.float64) ** 2)))
+        opened = float(np.log2(max(rms / covariance.deviation, _LEAST_OPEN)))
+        share = max(gain.noise_share for gain in gains)
+        self.features = np.array([1.0, opened, share], np.float32)
+
+    def estimate(self, r: NDArray[Any]) -> FloatArray:
+        """Return K r, [B,C,H,W], the estimate of x - mean where r = y - A mean, [B, C * m]."""
+        return self.pulled(r, 0.0, 1.0)
+
+    def inverse(self, r: NDArray[Any]) -> FloatArray:
+        """Return P r, [B,C,H,W]: the damped pseudo-inverse, the estimate for white pixels."""
+        return self.pulled(r, 1.0, 0.0)
+
+    def pulled(self, r: NDArray[Any], inverse: float, estimate: float) -> FloatArray:
+        """Return (inverse * P + estimate * K) r, [B,C,H,W], of measurements r [B, C * m]."""
+        blocks = self.operator.by_block(r)
+        n = self.operator.matrix.shape[1]
+        found = np.empty((*blocks.shape[:3], n), np.float32)
+        for kind, (p, k) in enumerate(zip(self._inverses, self._gains, strict=True)):
+            which = np.flatnonzero(self._kinds == kind)
+            found[:, :, which] = blocks[:, :, which] @ _weighted(p, k, inverse, estimate).T
+        return self.operator.join(found)
+
+
+def _weighted(
+    p: NDArray[np.float32], k: NDArray[np.float32], inverse: float, estimate: float
+) -> NDArray[np.float32]:
+    if inverse == 0 and estimate == 1:
+        return k
+    if inverse == 1 and estimate == 0:
+        return p
+    return np.float32(inverse) * p + np.float32(estimate) * k
+
+
+def check_noise(noise: float) -> float:
+    """Return the noise as a float.
+
+    Raises:
+        UsageError: Negative or not finite.
+    """
+    if not 0 <= noise < np.inf:
+        raise UsageError("noise >= 0, a standard deviation", f"{noise}", "change noise")
+    return float(noise)
+
+
+def written_out(operator: Operator) -> Rectangles:
+    """Return an operator as blocks, or as one matrix of the frame if it is of another kind.
+
+    Raises:
+        UsageError: The matrix would be larger than 1 GiB.
+    """
+    if isinstance(operator, Rectangles):
+        return operator
+    height, width = operator.frame
+    size = 4 * operator.size * height * width
+    if size > _MAX_BYTES:
+        raise UsageError(
+            f"an operator of at most {_MAX_BYTES} bytes as a matrix",
+            f"{size} bytes ({operator.size} rows, frame {named(operator.frame)})",
+            "use blocks, or a solver that needs no linear estimate: fista",
+        )
+    rows = operator.adjoint(np.eye(operator.size, dtype=np.float32))
+    return Matrix(rows.reshape(operator.size, -1), operator.frame)
+
+
+def _kinds(operator: Rectangles) -> tuple[list[Shape], NDArray[np.intp]]:
+    """Return the kinds of blocks by the pixels that exist, and which kind each block is."""
+    (rows, columns), (tall, wide) = operator.grid, operator.block
+    low = operator.frame[0] - (rows - 1) * tall, operator.frame[1] - (columns - 1) * wide
+    shapes: dict[Shape, int] = {}
+    order = []
+    for row in range(rows):
+        for column in range(columns):
+            seen = low[0] if row == rows - 1 else tall, low[1] if column == columns - 1 else wide
+            order.append(shapes.setdefault(seen, len(shapes)))
+    return list(shapes), np.array(order)
+
+
+def _seen(operator: Rectangles, shape: Shape) -> NDArray[np.bool_]:
+    seen = np.zeros(operator.block, bool)
+    seen[: shape[0], : shape[1]] = True
+    return seen.ravel()
+
+
+def _wiener(operator: Rectangles, covariance: Covariance, noise: float, shape: Shape) -> Gain:
+    """Return the gain of a kind of block under the covariance of photos."""
+    seen = _seen(operator, shape)
+    if len(seen) <= _WRITTEN_OUT:
+        c = covariance.between(*operator.block)
+        return linear_gain(operator.matrix, c, noise, seen)
+    a = operator.matrix.astype(np.float64)
+    ca = covariance.applied((a * seen).reshape(-1, *operator.block)).reshape(len(a), -1)
+    return _gain(a, (ca * seen).T, covariance.deviation**2 * seen, noise)
+
+
+def _white(operator: Rectangles, variance: float, noise: float, shape: Shape) -> Gain:
+    """Return the gain of a kind of block whose pixels know nothing of each other."""
+    seen = _seen(operator, shape)
+    a = operator.matrix.astype(np.float64)
+    return _gain(a, variance * (a * seen).T, variance * seen, noise)

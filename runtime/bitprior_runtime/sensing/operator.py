@@ -1,0 +1,88 @@
+"""What a sensing operator is: images of one frame to measurements, and back."""
+
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bitprior_runtime.errors import UsageError
+
+Shape: TypeAlias = tuple[int, int]
+FloatArray: TypeAlias = NDArray[np.float32]
+
+
+@runtime_checkable
+class Operator(Protocol):
+    """A linear operator A on the images of a frame, apart from any prior.
+
+    Of images with several channels every channel is measured by the same operator: y holds the
+    measurements of the first channel, then those of the second, and so on.
+
+    Attributes:
+        frame: (H, W) of the images, in pixels.
+        size: m, measurements of one channel.
+    """
+
+    @property
+    def frame(self) -> Shape: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+
+    def forward(self, x: NDArray[Any]) -> FloatArray:
+        """Return A x, float32 [B, C * m], of images x [B,C,H,W]."""
+        ...
+
+    def adjoint(self, r: NDArray[Any]) -> FloatArray:
+        """Return A^T r, float32 [B,C,H,W], of measurements r [B, C * m]."""
+        ...
+
+
+def check_frame(frame: Any) -> Shape:
+    """Return a frame as (H, W).
+
+    Raises:
+        UsageError: Not two whole numbers of at least 1.
+    """
+    try:
+        height, width = (int(side) for side in frame)
+        whole = all(int(side) == side for side in frame)
+    except (TypeError, ValueError, OverflowError):
+        height = width = 0
+        whole = False
+    if not whole or height < 1 or width < 1:
+        raise UsageError("a frame (H, W) in pixels", f"{frame!r}", "give height and width")
+    return height, width
+
+
+def named(frame: Shape) -> str:
+    """Return a frame as text: HxW."""
+    return f"{frame[0]}x{frame[1]}"
+
+
+def check_images(x: NDArray[Any], frame: Shape) -> FloatArray:
+    """Return images as float32 [B,C,H,W].
+
+    Raises:
+        UsageError: Not images of the operator's frame.
+    """
+    images = np.asarray(x)
+    wanted = f"images [B,C,{frame[0]},{frame[1]}], the frame of the operator"
+    if images.ndim != 4 or images.shape[2:] != frame or images.dtype.kind not in "fiub":
+        found = f"shape {images.shape}, dtype {images.dtype}"
+        raise UsageError(wanted, found, "make the operator for the frame of the images")
+    return np.ascontiguousarray(images, dtype=np.float32)
+
+
+def channels_of(y: NDArray[Any], size: int) -> int:
+    """Return C of measurements [B, C * m].
+
+    Raises:
+        UsageError: Another length or number of axes.
+    """
+    if y.ndim != 2 or len(y) == 0 or y.shape[1] == 0 or y.shape[1] % size:
+        raise UsageError(
+            f"measurements [B,m] with m = {size} for each channel",
+            f"shape {y.shape}",
+            "give what this operator measured",
+        )
+    return y.shape[1] // size
