@@ -3,7 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+from bitprior_runtime.budget import Budget, budget
 from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.bundle.limits import MAX_PROGRAM_BYTES
 from bitprior_runtime.cost import Cost, cost
 from bitprior_runtime.program import Program
 from bitprior_runtime.proximal_defaults import loop_options
@@ -37,6 +39,7 @@ def describe(bundle: Bundle, file_bytes: int) -> dict[str, Any]:
         },
         "layers": [asdict(row) for row in summarise(bundle.generator, bundle.sensing)],
         "cost": {name: asdict(found) for name, found in costs(bundle).items()},
+        "memory": {**asdict(needed(bundle)), "most": MAX_PROGRAM_BYTES},
         "golden_cases": len(bundle.golden.latents),
         "licence": manifest.licence,
         "training": manifest.training,
@@ -47,6 +50,11 @@ def describe(bundle: Bundle, file_bytes: int) -> dict[str, Any]:
 def stored_bytes(program: Program) -> int:
     """Return the bytes of a program's weights, scales and biases as stored."""
     return sum(tensor.stored_bytes for tensor in program.tensors.values())
+
+
+def needed(bundle: Bundle) -> Budget:
+    """Return what both programs take for one image, see :mod:`bitprior_runtime.budget`."""
+    return budget((bundle.generator, bundle.sensing))
 
 
 def costs(bundle: Bundle) -> dict[str, Cost]:
@@ -81,6 +89,8 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
         steps += ", dense" if loop.sparsity is None else f", s = {loop.sparsity}"
     if loop.projection != "none":
         steps += f", projected to the {loop.projection}"
+    memory = f"memory for one image {needed(bundle).total / 1e6:,.1f} MB"
+    memory += f" of the {MAX_PROGRAM_BYTES / 1e6:,.0f} MB that a bundle may take"
     lines = [
         f"{head}, {maker}",
         f"  images {c} x {h} x {w} in [0,1]; latent {manifest.latent} ({sparsity}); {share}",
@@ -90,6 +100,7 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
             f"  {name}: {each.macs:,} MACs, {each.bops:,} BOPs, weights {each.weight_bits:,} bits"
             for name, each in costs(bundle).items()
         ),
+        f"  {memory}",
         "",
         render_summary(summarise(bundle.generator, bundle.sensing)),
     ]

@@ -3,12 +3,16 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from bitprior_runtime.errors import ProgramError
 from bitprior_runtime.ops import OPS, Op, Operand
 from bitprior_runtime.program import Attribute, Node, Program, Shape
 
 MAX_ELEMENTS = 2**28
 MAX_RANK = 6
+# Engines compute in float32: what is larger would be infinite there.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def infer_shapes(program: Program) -> dict[str, Shape]:
@@ -61,8 +65,8 @@ def complete_attributes(node: Node) -> Mapping[str, Attribute]:
 def _same_kind(value: Attribute, default: Attribute) -> bool:
     if isinstance(value, tuple):
         return isinstance(default, tuple) and all(type(item) is int for item in value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return False
+    if isinstance(value, float) and not abs(value) <= LARGEST:
+        return False  # NaN is not, either
     return type(value) is type(default)
 
 

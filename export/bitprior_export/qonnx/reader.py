@@ -12,9 +12,10 @@ from bitprior_export.qonnx.builder import ProgramBuilder
 from bitprior_export.qonnx.document import open_onnx
 from bitprior_export.qonnx.executable import executable
 from bitprior_export.qonnx.interface import opset, single_input, single_output
+from bitprior_runtime.budget import check_budget
+from bitprior_runtime.bundle.limits import MAX_PROGRAM_BYTES
 from bitprior_runtime.ops import OPS
 from bitprior_runtime.program import Program
-from bitprior_runtime.shapes import infer_shapes
 
 
 def read_program(
@@ -90,5 +91,5 @@ def translate(
     if builder.offenders:
         raise UnsupportedOpError(builder.offenders, tuple(OPS))
     program = Program(name, {input_name: shape}, output_name, builder.nodes, builder.tensors)
-    infer_shapes(program)
+    check_budget((program,), MAX_PROGRAM_BYTES)
     return Translation(program, executable(model, builder, batch), builder.origins)

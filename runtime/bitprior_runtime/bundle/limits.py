@@ -14,6 +14,11 @@ MAX_ATTRIBUTES = 32
 MAX_ATTRIBUTE_VALUES = 64
 MAX_RANK = 6
 MAX_ELEMENTS = 2**28
+# What generator and sensing network take for one image in float32, by budget.py: values, matrices
+# of a Resize, unrolled patches. An engine holds up to three times as much.
+MAX_PROGRAM_BYTES = 2**28
+# The same of one program at a frame that whoever recovers has chosen: 1024 x 768 in 64 maps.
+MAX_FRAME_BYTES = 2**30
 # Low-bit weights in all tensors of a file together; in memory a code takes one byte.
 MAX_CODES = 2**25
 # Parts of a latent: what a cut through a network with skips lays bare.

@@ -49,6 +49,30 @@ class Op:
     attributes: Mapping[str, Attribute]
 
 
+# The longest side of an image, padding included: far below what any size computed from it could
+# overflow, far above any image.
+MAX_SIDE = 2**16
+
+
+def check_windows(op: str, sides: Shape, strides: Shape, dilations: Shape) -> None:
+    """Check that windows over padded sides are what those sides can mean.
+
+    Args:
+        op: The op.
+        sides: Padded height and width.
+        strides: Steps between the windows.
+        dilations: Steps between the taps of a window.
+
+    Raises:
+        ProgramError: A side over MAX_SIDE, or a step longer than its side.
+    """
+    if max(sides) > MAX_SIDE:
+        raise refuse(f"{op} with padded sides of at most {MAX_SIDE}", f"{sides}")
+    for name, steps in (("strides", strides), ("dilations", dilations)):
+        if any(step > max(side, 1) for step, side in zip(steps, sides, strict=True)):
+            raise refuse(f"{op} with {name} within the padded sides {sides}", f"{steps}")
+
+
 def refuse(expected: str, found: str) -> ProgramError:
     """Make the error of a node whose inputs or attributes do not fit."""
     return ProgramError(expected, found, "export the model again with bitprior export")

@@ -11,7 +11,15 @@ from typing import cast
 
 import numpy as np
 
-from bitprior_runtime.ops.base import Array, Attributes, Op, Operand, refuse, take
+from bitprior_runtime.ops.base import (
+    Array,
+    Attributes,
+    Op,
+    Operand,
+    check_windows,
+    refuse,
+    take,
+)
 from bitprior_runtime.program import Attribute, Shape
 
 _DEFAULTS: dict[str, Attribute] = {
@@ -42,7 +50,7 @@ class Geometry:
 
     def patches(self, height: int, width: int) -> tuple[int, int]:
         """Return how many patches fit on a dense side of that size, by rows and columns."""
-        sizes = (height + self.pads[0] + self.pads[2], width + self.pads[1] + self.pads[3])
+        sizes = self.padded(height, width)
         spans = self._spans()
         rows, columns = (
             (size - span) // stride + 1
@@ -60,6 +68,18 @@ class Geometry:
             )
         )
         return height, width
+
+    def padded(self, height: int, width: int) -> tuple[int, int]:
+        """Return a dense side with its padding."""
+        return height + self.pads[0] + self.pads[2], width + self.pads[1] + self.pads[3]
+
+    def check(self, op: str, height: int, width: int) -> None:
+        """Check the windows over a dense side of that size.
+
+        Raises:
+            ProgramError: A side that is too long, or a step longer than its side.
+        """
+        check_windows(op, self.padded(height, width), self.strides, self.dilations)
 
     def _spans(self) -> tuple[int, int]:
         height, width = (
@@ -133,7 +153,8 @@ def scatter(y: Array, weight: Array, geometry: Geometry, size: tuple[int, int]) 
     return spread(patches.reshape(batch, -1, taps, rows, columns), geometry, size)
 
 
-def _geometry(weight: Shape, attributes: Attributes) -> Geometry:
+def geometry(weight: Shape, attributes: Attributes) -> Geometry:
+    """Return where the patches of a convolution lie, from its weight's shape and attributes."""
     return Geometry(
         kernel=cast(tuple[int, int], tuple(weight[2:])),
         strides=cast(tuple[int, int], attributes["strides"]),
@@ -156,7 +177,7 @@ def _check(operands: Sequence[Operand], attributes: Attributes, op: str) -> Geom
     group = cast(int, attributes["group"])
     if group < 1 or weight.shape[0] % group:
         raise refuse(f"{op} with a group that divides {weight.shape[0]}", f"{group}")
-    return _geometry(weight.shape, attributes)
+    return geometry(weight.shape, attributes)
 
 
 def _check_bias(operands: Sequence[Operand], channels: int, op: str) -> None:
@@ -166,17 +187,18 @@ def _check_bias(operands: Sequence[Operand], channels: int, op: str) -> None:
 
 
 def _conv_infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
-    geometry = _check(operands, attributes, "Conv")
+    where = _check(operands, attributes, "Conv")
     channels, height, width = operands[0].shape
     outputs, inner, *_ = operands[1].shape
-    if channels != inner * geometry.group:
-        raise refuse(f"Conv of {inner * geometry.group} channels", f"{channels}")
+    if channels != inner * where.group:
+        raise refuse(f"Conv of {inner * where.group} channels", f"{channels}")
     _check_bias(operands, outputs, "Conv")
-    return (outputs, *geometry.patches(height, width))
+    where.check("Conv", height, width)
+    return (outputs, *where.patches(height, width))
 
 
 def _conv(inputs: Sequence[Array], attributes: Attributes) -> Array:
-    output = correlate(inputs[0], inputs[1], _geometry(inputs[1].shape, attributes))
+    output = correlate(inputs[0], inputs[1], geometry(inputs[1].shape, attributes))
     return _add_bias(output, inputs)
 
 
@@ -185,11 +207,11 @@ def _conv_vjp(
 ) -> Array:
     x, weight, *_ = inputs
     size = (x.shape[2], x.shape[3])
-    return scatter(cotangent, weight, _geometry(weight.shape, attributes), size)
+    return scatter(cotangent, weight, geometry(weight.shape, attributes), size)
 
 
 def _conv_transpose_infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
-    geometry = _check(operands, attributes, "ConvTranspose")
+    where = _check(operands, attributes, "ConvTranspose")
     channels, rows, columns = operands[0].shape
     inner, outputs, *_ = operands[1].shape
     extra = cast(tuple[int, int], attributes["output_padding"])
@@ -197,26 +219,28 @@ def _conv_transpose_infer(operands: Sequence[Operand], attributes: Attributes) -
         raise refuse(f"ConvTranspose of {inner} channels", f"{channels}")
     if len(extra) != 2 or any(
         not 0 <= more < max(step, tap)
-        for more, step, tap in zip(extra, geometry.strides, geometry.dilations, strict=True)
+        for more, step, tap in zip(extra, where.strides, where.dilations, strict=True)
     ):
         raise refuse("ConvTranspose with 2 output_padding below the strides", f"{extra}")
-    _check_bias(operands, outputs * geometry.group, "ConvTranspose")
-    return (outputs * geometry.group, *geometry.dense(rows, columns, extra))
+    _check_bias(operands, outputs * where.group, "ConvTranspose")
+    height, width = where.dense(rows, columns, extra)
+    where.check("ConvTranspose", height, width)
+    return (outputs * where.group, height, width)
 
 
 def _conv_transpose(inputs: Sequence[Array], attributes: Attributes) -> Array:
     x, weight, *_ = inputs
-    geometry = _geometry(weight.shape, attributes)
+    where = geometry(weight.shape, attributes)
     extra = cast(tuple[int, int], attributes["output_padding"])
-    size = geometry.dense(x.shape[2], x.shape[3], extra)
-    return _add_bias(scatter(x, weight, geometry, size), inputs)
+    size = where.dense(x.shape[2], x.shape[3], extra)
+    return _add_bias(scatter(x, weight, where, size), inputs)
 
 
 def _conv_transpose_vjp(
     cotangent: Array, inputs: Sequence[Array], output: Array, attributes: Attributes, index: int
 ) -> Array:
     x, weight, *_ = inputs
-    found = correlate(cotangent, weight, _geometry(weight.shape, attributes))
+    found = correlate(cotangent, weight, geometry(weight.shape, attributes))
     # With output_padding the dense side may have room for one patch more than there were.
     return found[:, :, : x.shape[2], : x.shape[3]]
 

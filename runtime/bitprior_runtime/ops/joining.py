@@ -69,6 +69,8 @@ def _slice_infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
         raise refuse(f"Slice with different axes in 1..{rank}", f"{axes}")
     if 0 in steps:
         raise refuse("Slice with steps other than 0", f"{steps}")
+    if any(abs(step) > operand.shape[axis - 1] for axis, step in zip(axes, steps, strict=True)):
+        raise refuse(f"Slice with steps within the sizes {operand.shape}", f"{steps}")
     sizes = list(operand.shape)
     for axis, positions in kept(operand.shape, attributes).items():
         sizes[axis - 1] = len(positions)

@@ -11,6 +11,8 @@ import numpy as np
 from bitprior_runtime.ops.base import Array, Attributes, Op, Operand, refuse, take
 from bitprior_runtime.program import Shape
 
+LEAST_EPSILON = float(np.finfo(np.float32).tiny)
+
 
 def _infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
     x, *parameters = take(operands, 3, 3, "InstanceNormalization")
@@ -23,8 +25,11 @@ def _infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
                 f"InstanceNormalization with constant scale and bias of {channels} values",
                 f"shape {parameter.shape}",
             )
-    if cast(float, attributes["epsilon"]) <= 0:
-        raise refuse("InstanceNormalization with epsilon > 0", f"{attributes['epsilon']}")
+    if cast(float, attributes["epsilon"]) < LEAST_EPSILON:
+        least = f"{LEAST_EPSILON:.1e}, the least normal float32"
+        raise refuse(
+            f"InstanceNormalization with epsilon > 0, from {least}", f"{attributes['epsilon']}"
+        )
     return x.shape
 
 

@@ -38,6 +38,7 @@ def _infer(op: str, operands: Sequence[Operand], attributes: Attributes) -> Shap
         separable.check_sizes(op, (height, width, *sizes))
     elif max(kernel) > MAX_KERNEL:
         raise refuse(f"{op} with a kernel of at most {MAX_KERNEL} pixels a side", f"{kernel}")
+    windows.check(op, height, width)
     return (channels, *sizes)
 
 

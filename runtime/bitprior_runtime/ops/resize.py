@@ -28,6 +28,8 @@ _CHOICES = {
     "nearest_mode": ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"),
 }
 _SPATIAL = (2, 3)
+# No picture is made from, or told by, less than a pixel for so many.
+MAX_RATIO = 256
 
 
 def _infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
@@ -41,6 +43,9 @@ def _infer(operands: Sequence[Operand], attributes: Attributes) -> Shape:
         if attributes[name] not in choices:
             raise refuse(f"Resize with {name} among: {', '.join(choices)}", f"{attributes[name]!r}")
     separable.check_sizes("Resize", (*operand.shape[1:], *sizes))
+    for side, size in zip(operand.shape[1:], sizes, strict=True):
+        if not side <= size * MAX_RATIO or not size <= side * MAX_RATIO:
+            raise refuse(f"Resize by a factor of at most {MAX_RATIO}", f"{side} to {size}")
     return (operand.shape[0], *sizes)
 
 
