@@ -27,7 +27,8 @@ def gaussian_rows(m: int, size: int, seed: int) -> NDArray[np.float32]:
         seed: Seed of the generator.
     """
     drawn = np.random.default_rng(seed).standard_normal((size * size, m))
-    return np.linalg.qr(drawn)[0].T.astype(np.float32)
+    rows: NDArray[np.float32] = np.linalg.qr(drawn)[0].T.astype(np.float32)
+    return rows
 
 
 def walsh_rows(m: int, size: int) -> NDArray[np.float32]:

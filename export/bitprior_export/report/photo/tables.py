@@ -37,8 +37,8 @@ _COSTS = (
 )
 _BUSY = "Other work ran on the machine: compare these times, do not quote them."
 _PLAIN = {
-    "linear MMSE": "Linear MMSE: the linear estimate of least mean squared error, with the mean and "
-    "the covariance of photos that the prior holds.",
+    "linear MMSE": "Linear MMSE: the linear estimate of least mean squared error, with mean and "
+    "covariance of photos, which the prior holds.",
     "PCA": "PCA: as many principal components of each block as the others have measurements of it, "
     "fitted on the training photos, decoded by the best linear estimate: another way to measure, "
     "which no random matrix is.",
