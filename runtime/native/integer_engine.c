@@ -143,7 +143,7 @@ static void value(const bp_integer_plan *plan, bp_space *space, const float *z, 
     bp_measure(plan, space, rows);
     bp_residual(plan, space, y, rows, loss);
     if (gradient != NULL)
-        bp_gradient(plan, space, rows, gradient);
+        bp_gradient(plan, space, rows, plan->gradient_scale, gradient);
 }
 
 static void value_rows(const task *t, bp_space *space, int64_t first, int64_t rows)
@@ -152,6 +152,17 @@ static void value_rows(const task *t, bp_space *space, int64_t first, int64_t ro
     const int64_t k = latent_size(plan), m = measurement_size(plan);
     value(plan, space, t->z + first * k, t->y + first * m, rows, t->loss + first,
           t->gradient == NULL ? NULL : t->gradient + first * k);
+}
+
+static void vjp_rows(const task *t, bp_space *space, int64_t first, int64_t rows)
+{
+    const bp_integer_plan *plan = t->engine->plan;
+    const int64_t k = latent_size(plan);
+    bp_draw(plan, space, t->z + first * k, rows);
+    bp_measure(plan, space, rows);
+    bp_cotangents(plan, space, t->y + first * measurement_size(plan), rows);
+    bp_gradient(plan, space, rows, plan->gradient_scale / (2.0 * plan->measurement_step),
+                t->gradient + first * k);
 }
 
 typedef struct {
@@ -193,6 +204,14 @@ int bp_integer_value_and_grad(bp_integer_engine *engine, const float *z, const f
                               int64_t rows, float *loss, float *gradient)
 {
     task t = {.engine = engine, .run = value_rows, .rows = rows, .z = z, .y = y, .loss = loss,
+              .gradient = gradient};
+    return share(&t);
+}
+
+int bp_integer_vjp(bp_integer_engine *engine, const float *z, const float *cotangent,
+                   int64_t rows, float *gradient)
+{
+    task t = {.engine = engine, .run = vjp_rows, .rows = rows, .z = z, .y = cotangent,
               .gradient = gradient};
     return share(&t);
 }

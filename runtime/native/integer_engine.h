@@ -20,6 +20,9 @@ BP_API int bp_integer_sense(bp_integer_engine *engine, const float *image, int64
 /* gradient may be NULL: only the loss. */
 BP_API int bp_integer_value_and_grad(bp_integer_engine *engine, const float *z, const float *y,
                                      int64_t rows, float *loss, float *gradient);
+/* J^T of cotangents [rows][m] of the measurements, [rows][k]. */
+BP_API int bp_integer_vjp(bp_integer_engine *engine, const float *z, const float *cotangent,
+                          int64_t rows, float *gradient);
 /* Take latents z [rows][k] to where the proximal solver takes them; history [steps + 1][rows],
  * taken [rows]. */
 BP_API int bp_integer_proximal(bp_integer_engine *engine, const bp_proximal_options *options,

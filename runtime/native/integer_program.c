@@ -2,6 +2,7 @@
 
 #include "integer_nodes.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -120,7 +121,37 @@ void bp_residual(const bp_integer_plan *plan, bp_space *space, const float *y, i
     }
 }
 
-void bp_gradient(const bp_integer_plan *plan, bp_space *space, int64_t rows, float *gradient)
+void bp_cotangents(const bp_integer_plan *plan, bp_space *space, const float *real, int64_t rows)
+{
+    const int32_t target = plan->sensing.target;
+    const int64_t size = plan->sensing.sizes[target];
+    bp_cotangent *cotangent = &space->sensing.cotangents[target];
+    const double rounder = 6755399441055744.0; /* see bp_quantise */
+    for (int64_t r = 0; r < rows; r++) {
+        const float *row = real + r * size;
+        int32_t *mantissa = cotangent->mantissa + r * cotangent->stride;
+        double largest = 0;
+        for (int64_t i = 0; i < size; i++) {
+            const double magnitude = fabs((double)row[i]);
+            largest = magnitude > largest && magnitude <= FLT_MAX ? magnitude : largest;
+        }
+        int exponent = 0;
+        if (largest > 0) {
+            frexp(largest, &exponent);
+            exponent -= BP_COTANGENT_BITS;
+        }
+        const double unit = ldexp(1.0, -exponent);
+        for (int64_t i = 0; i < size; i++) {
+            const double value = (double)row[at(plan->measurement_order, i)];
+            const double finite = fabs(value) <= FLT_MAX ? value * unit : 0;
+            mantissa[i] = (int32_t)(finite + rounder - rounder);
+        }
+        cotangent->exponent[r] = exponent;
+    }
+}
+
+void bp_gradient(const bp_integer_plan *plan, bp_space *space, int64_t rows, double scale,
+                 float *gradient)
 {
     bp_integer_adjoint(space, &space->sensing, &plan->sensing, rows);
     const bp_cotangent *image = &space->sensing.cotangents[plan->sensing.source];
@@ -146,6 +177,6 @@ void bp_gradient(const bp_integer_plan *plan, bp_space *space, int64_t rows, flo
         const double first = ldexp(1.0, part), second = ldexp(1.0, exponent - part);
         for (int64_t i = 0; i < k; i++)
             gradient[r * k + at(plan->latent_order, i)] =
-                (float)((double)row[i] * first * second * plan->gradient_scale);
+                (float)((double)row[i] * first * second * scale);
     }
 }

@@ -25,6 +25,9 @@ void bp_measure(const bp_integer_plan *plan, bp_space *space, int64_t rows);
 void bp_residual(const bp_integer_plan *plan, bp_space *space, const float *y, int64_t rows,
                  float *loss);
 /* Gradient [rows, k] from the residual. */
-void bp_gradient(const bp_integer_plan *plan, bp_space *space, int64_t rows, float *gradient);
+void bp_gradient(const bp_integer_plan *plan, bp_space *space, int64_t rows, double scale,
+                 float *gradient);
+/* Give the measurements real cotangents [rows][m], as mantissas of BP_COTANGENT_BITS. */
+void bp_cotangents(const bp_integer_plan *plan, bp_space *space, const float *real, int64_t rows);
 
 #endif

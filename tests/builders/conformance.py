@@ -15,6 +15,7 @@ from bitprior_runtime.engines import DifferentiableEngine, FloatEngine
 from bitprior_runtime.shapes import infer_shapes
 from builders import surgery
 from builders.bundles import tiny_bundle
+from builders.photo import photo_bundle
 from builders.wrapped import bundle_of, linear_sensing, scaled_weights
 
 ACTIVATION_BITS = 16
@@ -61,6 +62,7 @@ def assert_conforms(engine, bundle, batch):
         lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(gradient, axis=1)
         assert (1 - np.einsum("bk,bk->b", found, gradient) / lengths).max() <= INTEGER_DIRECTION
         np.testing.assert_array_equal(engine.loss(z, y), found_loss)
+        assert_jacobian_points(engine, exact, z, y)
         return
     assert np.abs(drawn - image).max() <= FLOAT_TOLERANCE
     assert np.abs(engine.sense(image) - sensed).max() <= FLOAT_TOLERANCE * np.abs(sensed).max()
@@ -82,6 +84,17 @@ def assert_jacobian_conforms(engine, exact, z, cotangent):
         assert np.abs(found - expected).max() <= GRADIENT_TOLERANCE * np.abs(expected).max()
 
 
+def assert_jacobian_points(engine, exact, z, cotangent):
+    """Compare direction and size of J^T c, at a latent each and at one latent for all."""
+    for latents in (z, z[:1]):
+        found, expected = (one.vjp(latents, cotangent) for one in (engine, exact))
+        assert found.dtype == np.float32
+        lengths = [np.linalg.norm(rows, axis=1) for rows in (found, expected)]
+        cosine = np.einsum("bk,bk->b", found, expected) / (lengths[0] * lengths[1])
+        assert (1 - cosine).max() <= INTEGER_DIRECTION
+        np.testing.assert_allclose(*lengths, rtol=5e-2)
+
+
 def output_named_x(program):
     """Return the program with the output name a bundle asks for."""
     *nodes, last = program.nodes
@@ -93,6 +106,8 @@ def system(name, bits):
     """Return a whole system at a bit width; cut generators have two parts in their latent."""
     if name == "mlp":
         return calibrated(tiny_bundle(bits=bits))
+    if name == "photo":
+        return photo_bundle(bits=bits, linear_bits=max(bits, 8))
     if name == "cut began":
         narrow = surgery.began(scaled_weights(bits, gain=0.9), width=2, latent=8)
         generator = cut(output_named_x(narrow), 2).program

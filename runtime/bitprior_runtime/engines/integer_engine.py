@@ -15,7 +15,7 @@ from bitprior_runtime.integer.adjoint import Adjoint
 from bitprior_runtime.integer.compile import compile_plan
 from bitprior_runtime.integer.correction import correction_of
 from bitprior_runtime.integer.forward import Activations, Forward, dequantise, quantise
-from bitprior_runtime.integer.normalise import Cotangent
+from bitprior_runtime.integer.normalise import Cotangent, cotangent_of
 from bitprior_runtime.integer.plan import IntegerPlan
 from bitprior_runtime.integer.real import Floats
 from bitprior_runtime.program import Program
@@ -86,11 +86,25 @@ class IntegerEngine:
         sensed = self._sensing.run(drawn.values[self.plan.generator.target])
         residual = self._residual(sensed, y)
         cotangent = Cotangent(residual, np.zeros(len(residual), np.int64))
+        gradient = self._back(drawn, sensed, cotangent, self.plan.gradient_scale)
+        return self._loss(residual), gradient.reshape(np.shape(z))
+
+    def vjp(self, z: Array, cotangent: Array) -> NDArray[np.float32]:
+        """Return J^T c, [B,k], of J = d A(G(z)) / dz for c [B,m] and z [B,k], or [1,k] for all."""
+        drawn = self._draw(z)
+        sensed = self._sensing.run(drawn.values[self.plan.generator.target])
+        if len(z) != len(cotangent):
+            drawn, sensed = drawn.repeated(len(cotangent)), sensed.repeated(len(cotangent))
+        return self._back(drawn, sensed, cotangent_of(cotangent), self.plan.vjp_scale)
+
+    def _back(
+        self, drawn: Activations, sensed: Activations, cotangent: Cotangent, scale: float
+    ) -> NDArray[np.float32]:
         cotangent = Adjoint(self._sensing).run(sensed, cotangent)
         cotangent = Adjoint(self._generator).run(drawn, cotangent)
         exact = np.ldexp(cotangent.mantissa.astype(np.float64), cotangent.exponent[:, np.newaxis])
-        gradient = (exact * self.plan.gradient_scale).astype(np.float32)
-        return self._loss(residual), gradient.reshape(np.shape(z))
+        gradient: NDArray[np.float32] = (exact * scale).astype(np.float32)
+        return gradient
 
     def _draw(self, z: Array) -> Activations:
         program = self.plan.generator

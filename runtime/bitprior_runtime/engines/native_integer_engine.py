@@ -94,6 +94,13 @@ class NativeIntegerEngine:
         self._check_pair(z, y)
         return self._kernels.value_and_grad(z, y)
 
+    def vjp(self, z: Array, cotangent: Array) -> Floats:
+        """Return J^T c, [B,k], of J = d A(G(z)) / dz for c [B,m] and z [B,k], or [1,k] for all."""
+        if len(z) == 1:
+            z = np.broadcast_to(z, (len(cotangent), *z.shape[1:]))
+        self._check_pair(z, cotangent)
+        return self._kernels.vjp(_dense(z), _dense(cotangent))
+
     def loops(self, loop: Loop) -> bool:
         """Return True: C has all of them."""
         return True

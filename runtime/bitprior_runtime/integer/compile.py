@@ -22,8 +22,8 @@ from bitprior_runtime.program import Program
 # bits would be what loses most; with more than 11, range analysis would take from the activations
 # what the weights get.
 WEIGHT_BITS = {8: 8, 16: 11}
-# The loss adds up squares below 2^50 in int64.
-MAX_MEASUREMENTS = (1 << 13) - 1
+# The loss adds up squares of differences of measurements, each within its limit, in int64.
+MAX_SQUARES = (1 << 63) - 1
 USE_FLOAT = "use the float engine"
 
 
@@ -40,7 +40,8 @@ def compile_plan(
     Args:
         generator: Program z -> x.
         sensing: Program x -> y.
-        absmax: Calibrated ranges of activations by program and name.
+        absmax: Calibrated ranges of activations by program and name; of a sensing program that is
+            the identity none are needed.
         activation_bits: 8 or 16, of the generator's activations.
         correction: Added to y, [m], if a Gemm or MatMul gives y; see :mod:`.correction`.
         cotangent_bits: 8 or 16, of cotangents; None: as ``activation_bits``.
@@ -54,22 +55,25 @@ def compile_plan(
         if bits not in WEIGHT_BITS:
             raise UsageError("8 or 16 activation bits", f"{bits}", "choose one of them")
     weight_bits = WEIGHT_BITS[narrow]
-    drawing, measuring = (fuse(lower(program, weight_bits)) for program in (generator, sensing))
+    drawing = fuse(lower(generator, weight_bits))
+    # Without ranges of its own it is the identity, and a measurement has the step of the image.
+    measuring = fuse(lower(sensing, weight_bits, apart="sensing" in absmax))
     if correction is not None:
         measuring = shifted(measuring, correction)
     drawing, measuring, ranges = _ranged(drawing, measuring, absmax, activation_bits)
-    (step, size) = _measurements(measuring, ranges[1])
-    if size > MAX_MEASUREMENTS:
-        raise UsageError(f"at most {MAX_MEASUREMENTS} measurements", f"{size}", USE_FLOAT)
+    its, size = _measurements(measuring, ranges[1])
+    most = MAX_SQUARES // (2 * its.limit) ** 2
+    if size > most:
+        raise UsageError(f"at most {most} measurements", f"{size}", USE_FLOAT)
     # d loss / d y = 2 (y_hat - y): the integer residual times twice the step.
-    measured, constant = assemble(measuring, ranges[1], narrow, 2.0 * step)
+    measured, constant = assemble(measuring, ranges[1], narrow, 2.0 * its.step)
     drawn, constant = assemble(drawing, ranges[0], narrow, constant)
     return IntegerPlan(drawn, measured, activation_bits, narrow, constant)
 
 
-def _measurements(sensing: RealProgram, ranges: Mapping[str, Range]) -> tuple[float, int]:
+def _measurements(sensing: RealProgram, ranges: Mapping[str, Range]) -> tuple[Range, int]:
     target = sensing.target
-    return ranges[leader_of(sensing)[target]].step, math.prod(sensing.shapes[target])
+    return ranges[leader_of(sensing)[target]], math.prod(sensing.shapes[target])
 
 
 def _ranged(
@@ -85,8 +89,13 @@ def _ranged(
     """
     programs = [generator, sensing]
     ends = [generator.target, sensing.source]
-    known = [absmax["generator"], absmax["sensing"]]
-    largest = (absmax_of(*pair) for pair in zip(programs, ends, known, strict=True))
+    known = [absmax["generator"], absmax.get("sensing", {})]
+    # A sensing program without nodes is the identity: its values are the generator's.
+    largest = (
+        absmax_of(program, end, its)
+        for program, end, its in zip(programs, ends, known, strict=True)
+        if program.nodes
+    )
     image = Range(max(1.0, *largest), (1 << (WIDE_BITS - 1)) - 1)
     while True:
         wanted = [

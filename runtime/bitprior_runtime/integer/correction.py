@@ -37,6 +37,8 @@ def shifted(sensing: RealProgram, correction: Floats) -> RealProgram:
 
     Networks that end in anything else stay as they are.
     """
+    if not sensing.nodes:
+        return sensing
     *before, last = sensing.nodes
     if not isinstance(last, RealLinear) or last.slope != 1.0:
         return sensing

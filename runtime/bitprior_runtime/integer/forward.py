@@ -33,6 +33,15 @@ class Activations:
         self.values: dict[int, Int64s] = {source: q}
         self.positive: dict[int, NDArray[np.bool_]] = {}
 
+    def repeated(self, count: int) -> "Activations":
+        """Return those of one row as those of ``count`` equal rows, without a copy."""
+        made = Activations(0, np.empty(0, np.int64))
+        made.values, made.positive = (
+            {key: np.broadcast_to(rows, (count, rows.shape[1])) for key, rows in kept.items()}
+            for kept in (self.values, self.positive)
+        )
+        return made
+
 
 def quantise(real: NDArray[Any], tensor: IntegerTensor) -> Int64s:
     """Return rint(real / step) in float64, clamped to the limit, flat; NaN becomes 0."""

@@ -25,6 +25,15 @@ class Cotangent:
     exponent: Int64s
 
 
+def cotangent_of(real: NDArray[Any]) -> Cotangent:
+    """Return float cotangents [B, elements] as mantissas of COTANGENT_BITS; NaN and Inf become 0."""
+    finite = np.where(np.isfinite(real), real, 0).astype(np.float64)
+    largest = np.abs(finite).max(axis=1)
+    exponent = np.where(largest == 0, 0, np.frexp(largest)[1] - COTANGENT_BITS).astype(np.int64)
+    mantissa = np.rint(np.ldexp(finite, -exponent[:, np.newaxis]))
+    return Cotangent(mantissa.astype(np.int64), exponent)
+
+
 def normalise(value: Cotangent, limit: int) -> Cotangent:
     """Shift each row right, rounding half up, by the fewest bits that bring it to ``limit``.
 

@@ -297,3 +297,13 @@ class IntegerPlan:
     activation_bits: int
     cotangent_bits: int
     gradient_scale: float
+
+    @property
+    def vjp_scale(self) -> float:
+        """Static real constant of the cotangents of the latent, for real cotangents of y.
+
+        ``gradient_scale`` holds the factor 2 * measurement step, by which a residual in integers is
+        the gradient of the loss in y.
+        """
+        step = self.sensing.tensors[self.sensing.target].step
+        return self.gradient_scale / (2.0 * step)

@@ -52,13 +52,15 @@ def ranges_of(
     tabulated = {leader[node.source]: node for node in program.nodes if isinstance(node, RealTable)}
     found: dict[str, Range] = {}
     for name in dict.fromkeys(leader.values()):
+        if name in ends:
+            found[name] = image
+            continue
         members = [member for member, its in leader.items() if its == name]
-        largest = _calibrated(program, members, absmax)
-        found[name] = _range(largest, bits, tabulated.get(name)) if name not in ends else image
+        found[name] = _range(_calibrated(program, members, absmax), bits, tabulated.get(name))
     if program.name == "generator":
         largest = LATENT_ROOM * absmax_of(program, program.source, absmax)
         found[leader[program.source]] = Range(largest, _limit(WIDE_BITS))
-    else:
+    elif program.nodes:  # else it is the identity: measurements are the image
         largest = absmax_of(program, program.target, absmax)
         reach = largest * MEASUREMENT_MAX / (1 << MEASUREMENT_BITS)
         found[leader[program.target]] = Range(reach, MEASUREMENT_MAX)

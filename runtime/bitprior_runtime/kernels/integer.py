@@ -28,6 +28,7 @@ _ARGUMENTS = {
     "bp_integer_generate": [c_void_p, c_int64, c_void_p],
     "bp_integer_sense": [c_void_p, c_int64, c_void_p],
     "bp_integer_value_and_grad": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
+    "bp_integer_vjp": [c_void_p, c_void_p, c_int64, c_void_p],
     "bp_integer_proximal": [c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
 }
 # Rows a thread works on at a time: many reuse unpacked weights, few stay in its cache.
@@ -111,6 +112,12 @@ class IntegerKernels:
             result = held.loss.copy(), held.gradient.copy()
         self._check(status)
         return result
+
+    def vjp(self, z: Floats, cotangent: Floats) -> Floats:
+        """Return J^T c, [B,k], at latents z [B,k] for cotangents c [B,m]."""
+        gradient = np.empty(z.shape, np.float32)
+        self._call("bp_integer_vjp", _at(z), _at(cotangent), len(z), _at(gradient))
+        return gradient
 
     def proximal(
         self, options: ProximalStruct, z: Floats, y: Floats, history: Floats, taken: Array

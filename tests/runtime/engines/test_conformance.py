@@ -71,7 +71,7 @@ def test_the_cases_hold_every_op():
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 32])
-@pytest.mark.parametrize("name", ["mlp", "dcgan", "cut dcgan", "cut began"])
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "cut dcgan", "cut began", "photo"])
 @pytest.mark.parametrize("kind", HERE, ids=KIND_IDS)
 def test_an_engine_runs_whole_systems_at_every_width_and_batch(kind, name, bits, engine_of):
     bundle = system(name, bits)
@@ -80,12 +80,15 @@ def test_an_engine_runs_whole_systems_at_every_width_and_batch(kind, name, bits,
         assert_conforms(engine, bundle, batch)
 
 
-@pytest.mark.parametrize("name", ["mlp", "cut began"])
+@pytest.mark.parametrize("name", ["mlp", "cut began", "photo"])
 def test_the_integer_engines_agree_bit_for_bit(name, engine_of):
     bundle = system(name, 4)
     z, y = bundle.golden.latents, bundle.golden.measurements
     engines = [engine_of(kind, bundle) for kind in KINDS if kind.engine == "integer"]
-    reference, *others = ([*engine.value_and_grad(z, y), engine.generate(z)] for engine in engines)
+    reference, *others = (
+        [*engine.value_and_grad(z, y), engine.generate(z), engine.vjp(z, y), engine.vjp(z[:1], y)]
+        for engine in engines
+    )
     for other in others:
         for found, expected in zip(other, reference, strict=True):
             np.testing.assert_array_equal(found, expected)

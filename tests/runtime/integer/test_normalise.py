@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bitprior_runtime.integer.normalise import Cotangent, merged, normalise
-from bitprior_runtime.integer.plan import COTANGENT_MAX, Merge
+from bitprior_runtime.integer.normalise import Cotangent, cotangent_of, merged, normalise
+from bitprior_runtime.integer.plan import COTANGENT_BITS, COTANGENT_MAX, Merge
 
 MANTISSAS = st.lists(st.integers(-(2**61) + 1, 2**61 - 1), min_size=1, max_size=6)
 SHORT = st.lists(st.integers(-(2**31) + 1, 2**31 - 1), min_size=3, max_size=3)
@@ -81,3 +81,18 @@ def test_two_rows_of_zeros_have_exponent_zero():
     found = merged(rows([0], exponent=7), rows([0], exponent=-9), Merge(1 << 14, -14))
     np.testing.assert_array_equal(found.mantissa, [[0]])
     np.testing.assert_array_equal(found.exponent, [0])
+
+
+def test_real_cotangents_become_mantissas_exact_to_29_bits_of_the_largest():
+    real = np.array([[1.0, -0.75, 2.0**-28, 2.0**-40], [3e38, 1.0, -3e38, 0.0]], np.float32)
+    found = cotangent_of(real)
+    assert found.exponent.tolist() == [1 - COTANGENT_BITS, 128 - COTANGENT_BITS]
+    assert found.mantissa[0].tolist() == [2**28, -3 * 2**26, 1, 0]
+    assert np.ldexp(found.mantissa[1, 0].astype(float), int(found.exponent[1])) == real[1, 0]
+    assert np.abs(found.mantissa).max() <= COTANGENT_MAX
+
+
+def test_a_cotangent_that_is_no_number_counts_as_0():
+    found = cotangent_of(np.array([[np.nan, np.inf, -np.inf, 0.5], [0, 0, 0, 0]], np.float32))
+    assert found.mantissa.tolist() == [[0, 0, 0, 2**28], [0, 0, 0, 0]]
+    assert found.exponent.tolist() == [-29, 0]

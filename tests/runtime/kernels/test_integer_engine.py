@@ -56,6 +56,8 @@ def assert_same(native, reference, z, y):
     np.testing.assert_array_equal(found_loss, loss)
     np.testing.assert_array_equal(found_gradient, gradient)
     np.testing.assert_array_equal(native.loss(z, y), loss)
+    for latents in (z, z[:1]):
+        np.testing.assert_array_equal(native.vjp(latents, y), reference.vjp(latents, y))
 
 
 def assert_same_at_any_batch(made):

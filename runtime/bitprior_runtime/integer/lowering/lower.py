@@ -20,12 +20,13 @@ LOWERINGS: Mapping[str, Rule] = {
 }
 
 
-def lower(program: Program, weight_bits: int) -> RealProgram:
+def lower(program: Program, weight_bits: int, apart: bool = True) -> RealProgram:
     """Return a program in the forms that have integer counterparts.
 
     Args:
         program: The program.
         weight_bits: Of the integers that stand for float weights.
+        apart: Give an output that is the moved input a step of its own, with a node.
 
     Raises:
         ProgramError: It is malformed, has several inputs, or an op without an integer form.
@@ -62,7 +63,7 @@ def lower(program: Program, weight_bits: int) -> RealProgram:
             for holder in held.values()
         },
     )
-    return _apart(lowered_program, program.output)
+    return _apart(lowered_program, program.output) if apart else lowered_program
 
 
 def _apart(program: RealProgram, output: str) -> RealProgram:
