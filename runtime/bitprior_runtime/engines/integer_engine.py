@@ -95,7 +95,8 @@ class IntegerEngine:
         sensed = self._sensing.run(drawn.values[self.plan.generator.target])
         if len(z) != len(cotangent):
             drawn, sensed = drawn.repeated(len(cotangent)), sensed.repeated(len(cotangent))
-        return self._back(drawn, sensed, cotangent_of(cotangent), self.plan.vjp_scale)
+        found = self._back(drawn, sensed, cotangent_of(cotangent), self.plan.vjp_scale)
+        return found.reshape(len(cotangent), *np.shape(z)[1:])
 
     def _back(
         self, drawn: Activations, sensed: Activations, cotangent: Cotangent, scale: float

@@ -26,7 +26,7 @@ class Cotangent:
 
 
 def cotangent_of(real: NDArray[Any]) -> Cotangent:
-    """Return float cotangents [B, elements] as mantissas of COTANGENT_BITS; NaN and Inf become 0."""
+    """Return float cotangents [B, elements] as mantissas of COTANGENT_BITS; NaN, Inf become 0."""
     finite = np.where(np.isfinite(real), real, 0).astype(np.float64)
     largest = np.abs(finite).max(axis=1)
     exponent = np.where(largest == 0, 0, np.frexp(largest)[1] - COTANGENT_BITS).astype(np.int64)
