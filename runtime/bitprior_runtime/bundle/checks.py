@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.budget import check_budget
 from bitprior_runtime.bundle.errors import (
     EXPORT_AGAIN,
     BundleProgramError,
@@ -19,7 +20,7 @@ from bitprior_runtime.bundle.errors import (
     ShapeError,
     quote,
 )
-from bitprior_runtime.bundle.limits import MAX_CODES
+from bitprior_runtime.bundle.limits import MAX_CODES, MAX_PROGRAM_BYTES
 from bitprior_runtime.bundle.manifest import (
     FLOAT_BITS,
     MINOR_OF_FRAMES,
@@ -135,6 +136,14 @@ def check_chain(manifest: Manifest, generator: Program, sensing: Program) -> Non
     k, m = (manifest.latent,), (manifest.measurement.size,)
     _check_ends(generator, ("z", k), ("x", manifest.geometry))
     _check_ends(sensing, ("x", manifest.geometry), ("y", m))
+    _check_budget(generator, sensing)
+
+
+def _check_budget(*programs: Program) -> None:
+    try:
+        check_budget(programs, MAX_PROGRAM_BYTES)
+    except ProgramError as error:
+        raise BundleProgramError(error.expected, error.found, error.todo) from error
 
 
 def check_frames(manifest: Manifest, generator: Program) -> None:
@@ -165,6 +174,7 @@ def check_search(manifest: Manifest, search: LearnedSearch) -> None:
     start, penalty = search.start, search.penalty
     _check_ends(start, ("u", (2 * height * width,)), (start.output, maps))
     _check_ends(penalty, ("z", (manifest.latent,)), (penalty.output, (penalties, *maps[1:])))
+    _check_budget(start, penalty)
     stride = manifest.frames.stride
     canvas, larger = (height, width), (height + 2 * stride, width + stride)
     rows, columns = (a * b // c for a, b, c in zip(maps[1:], larger, canvas, strict=True))

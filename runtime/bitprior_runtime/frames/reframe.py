@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
+from bitprior_runtime.budget import check_budget
+from bitprior_runtime.bundle.limits import MAX_FRAME_BYTES
 from bitprior_runtime.errors import ProgramError
 from bitprior_runtime.program import Node, Program, Shape
-from bitprior_runtime.shapes import infer_shapes
 
 # Ops that do the same at every place, whatever the frame.
 _LOCAL = {
@@ -113,7 +114,7 @@ def _follow(
     """Return the program behind ``entries``, checked node by node."""
     nodes = tuple(_followed(program, node, native, frame) for node in program.nodes)
     made = replace(program, inputs=dict(inputs), nodes=(*entries, *nodes))
-    infer_shapes(made)
+    check_budget((made,), MAX_FRAME_BYTES)
     return made
 
 
