@@ -1,6 +1,7 @@
 """A loaded prior: sense, generate, recover, verify."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import Bundle, read_bundle
+from bitprior_runtime.bundle.manifest import NO_MEASUREMENT
 from bitprior_runtime.engines import Engine
 from bitprior_runtime.engines.registry import AUTO, EngineContext, make_engine
 from bitprior_runtime.engines.selection import Choice, choose_engine
@@ -16,8 +18,10 @@ from bitprior_runtime.errors import UsageError
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
+from bitprior_runtime.operated import LEARNED, Operated
 from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
+from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, choose
 from bitprior_runtime.solvers.solution import check_range
@@ -158,6 +162,8 @@ class Model:
         self,
         y: NDArray[Any],
         *,
+        operator: Operator | None = None,
+        noise: float = 0.0,
         solver: str | None = None,
         engine: str = "float",
         kernel: str = AUTO,
@@ -180,9 +186,15 @@ class Model:
         An option a solver does not take is refused, with the names of those that take it.
 
         Args:
-            y: Measurements [B,m], float.
+            y: Measurements [B,m], float; with an operator [B, C * m].
+            operator: What measured them, where it was not the bundle's own sensing network. The
+                images then have its frame, which has to be one that the prior serves.
+            noise: With an operator: standard deviation of the noise of a measurement, in the
+                units of y.
             solver: ``proximal`` (Q-GEN's, with the learned step size and s), ``fista`` (the same
-                steps with momentum), ``adam``, ``lbfgs`` or ``gauss-newton``; None: the bundle's.
+                steps with momentum), ``adam``, ``lbfgs``, ``gauss-newton`` or, with an operator
+                and of a prior that has it, the ``learned`` search. None: the bundle's; with an
+                operator ``learned``, or else ``fista`` with a line search.
             engine: ``float``, ``integer``, ``onnx`` or ``onnx-training``; ``auto``: the fastest
                 by a measured probe, see :meth:`choose`.
             kernel: ``numpy`` or ``native``; ``auto``: native where it works.
@@ -210,17 +222,25 @@ class Model:
             UsageError: An argument is out of its range, does not belong to the solver, or y or
                 latent has the wrong shape or values.
         """
+        wishes = {
+            "steps": steps, "step_size": step_size, "sparsity": sparsity, "tolerance": tolerance,
+            "max_seconds": max_seconds, "line_search": line_search,
+        }  # fmt: skip
         manifest = self.bundle.manifest
+        if operator is not None:
+            kind = manifest.solver.initial_latent
+            starts = Restarts(restarts, seed, kind, latent, mirrored)  # type: ignore[arg-type]
+            operated = self._operated(operator, noise, engine, kernel, threads, activation_bits)
+            return self._recover_operated(operated, np.asarray(y), solver, wishes, starts, progress)
+        if noise:
+            raise UsageError("noise with an operator", "no operator", "give operator=")
         solver = solver or manifest.solver.name
+        self._check_own_sensing(solver)
         m, k = manifest.measurement.size, manifest.latent
         measurements = check_rows("measurements", "m", np.asarray(y), m)
         check_range("restarts", restarts, least=1)
         check_range("seed", seed, least=0)
         start = None if latent is None else self._start(latent, len(measurements))
-        wishes = {
-            "steps": steps, "step_size": step_size, "sparsity": sparsity, "tolerance": tolerance,
-            "max_seconds": max_seconds, "line_search": line_search,
-        }  # fmt: skip
         starts = Restarts(restarts, seed, manifest.solver.initial_latent, start, mirrored)
         choice = choose(solver, bundle_options(manifest.solver, solver), wishes)
         if engine == AUTO and solver in JACOBIAN_SOLVERS:
@@ -241,8 +261,59 @@ class Model:
             progress=progress,
         )
 
-    def _start(self, latent: NDArray[Any], rows: int) -> FloatArray:
-        start = check_rows("latents", "k", np.asarray(latent), self.bundle.manifest.latent)
+    def _operated(
+        self,
+        operator: Operator,
+        noise: float,
+        engine: str,
+        kernel: str,
+        threads: int | None,
+        activation_bits: int | None,
+    ) -> Operated:
+        """Bind the prior to an operator's frame; ``auto`` is the float engine."""
+        engine = "float" if engine == AUTO else engine
+        prior = self.at(operator.frame, engine, kernel, threads)
+        bundle = self.bundle
+        defaults = bundle.manifest.solver
+        return Operated(prior, operator, bundle.search, defaults, prior.name, prior.kernel, noise)
+
+    def _recover_operated(
+        self,
+        operated: Operated,
+        y: NDArray[Any],
+        solver: str | None,
+        wishes: Mapping[str, Any],
+        starts: Restarts,
+        progress: Progress | None,
+    ) -> Recovery:
+        size = self.geometry[0] * operated.operator.size
+        measurements = check_rows("measurements", "m", y, size)
+        check_range("restarts", starts.count, least=1)
+        check_range("seed", starts.seed, least=0)
+        name = operated.solver(solver)
+        if starts.latent is not None:
+            k = operated.prior.latent
+            starts = replace(starts, latent=self._start(starts.latent, len(measurements), k))
+        elif name != LEARNED:
+            starts = replace(starts, latent=operated.start(measurements))
+        return operated.recover(measurements, name, wishes, starts, progress)
+
+    def _check_own_sensing(self, solver: str) -> None:
+        """Check that the bundle's own sensing network measured, and a solver that knows it."""
+        if self.bundle.manifest.measurement.kind == NO_MEASUREMENT:
+            raise UsageError(
+                f"an operator: the prior {self.bundle.manifest.name!r} has no sensing network",
+                "none",
+                "give operator=, on the command line --operator",
+            )
+        if solver == LEARNED:
+            raise UsageError(
+                "an operator for the solver 'learned'", "none", "give operator=, or choose another"
+            )
+
+    def _start(self, latent: NDArray[Any], rows: int, k: int | None = None) -> FloatArray:
+        k = self.bundle.manifest.latent if k is None else k
+        start = check_rows("latents", "k", np.asarray(latent), k)
         if len(start) != rows:
             raise UsageError(
                 f"{rows} start latents, one a measurement",

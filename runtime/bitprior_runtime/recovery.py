@@ -24,7 +24,7 @@ class Recovery:
     """What a recovery found.
 
     Attributes:
-        image: G(latent), float32 [B,C,H,W] in [0,1].
+        image: G(latent), float32 [B,C,H,W] in [0,1]; of the learned search with its correction.
         latent: float32 [B,k].
         loss: f(latent) = ||y - A(G(latent))||^2, [B].
         history: f before each step and at the end, of the restart that won, [longest + 1, B]; the
@@ -37,6 +37,7 @@ class Recovery:
         solver: Name of the solver.
         seconds: Wall time of the whole call.
         provider: Execution provider that ran, of the onnx engine; None for the others.
+        start: G(z0), where the learned search began, as ``image``; None of the other solvers.
     """
 
     image: FloatArray
@@ -50,6 +51,7 @@ class Recovery:
     solver: str
     seconds: float
     provider: str | None = None
+    start: FloatArray | None = None
 
 
 @dataclass(frozen=True)

@@ -17,5 +17,15 @@ KernelOption: TypeAlias = Annotated[
 ThreadsOption: TypeAlias = Annotated[int | None, typer.Option(help="Threads of the engine.", min=1)]
 SolverOption: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="proximal, fista, adam, lbfgs, gauss-newton; default: the bundle's."),
+    typer.Option(
+        help="proximal, fista, adam, lbfgs, gauss-newton; with --operator: learned. Default: the "
+        "bundle's."
+    ),
+]
+OperatorOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Measure photos of any size by blocks:matrix=FILE.npz#KEY,size=33 or "
+        "matrix:FILE.npy, not by the bundle's sensing network."
+    ),
 ]

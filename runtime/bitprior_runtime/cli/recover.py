@@ -2,7 +2,7 @@
 
 import io
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from bitprior_runtime.cli.arguments import (
     BundleArgument,
     EngineOption,
     KernelOption,
+    OperatorOption,
     SolverOption,
     ThreadsOption,
 )
@@ -31,6 +32,9 @@ from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.images import contact_sheet, encode_png, read_array, write_array
 from bitprior_runtime.model import load
 from bitprior_runtime.recovery import FloatArray, Recovery
+from bitprior_runtime.sensing.blocks import Rectangles
+from bitprior_runtime.sensing.measured import read_measured
+from bitprior_runtime.sensing.text import parse_frame
 
 
 def run(
@@ -41,7 +45,17 @@ def run(
         typer.Option(help="Where the images go: .png (a sheet) or .npy; --stream: .png or folder."),
     ],
     measurements: Annotated[
-        Path | None, typer.Argument(help="A .npy file of measurements [B,m].")
+        Path | None,
+        typer.Argument(help="A .npy file of measurements [B,m], or the .npz of sense --operator."),
+    ] = None,
+    operator: OperatorOption = None,
+    frame: Annotated[
+        str | None,
+        typer.Option(help="--operator: HxW of the images, where no .npz or matrix says it."),
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="--operator: standard deviation of y's noise; default: the .npz's."),
     ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Read what 'sense --camera' writes, on stdin.")
@@ -95,7 +109,11 @@ def run(
         if out.suffix not in (".png", ".npy"):
             raise UsageError("--out ending in .png or .npy", f"{out.name!r}", "rename the output")
     model = load(bundle)
-    y = None if measurements is None else read_array(measurements, "measurements [B,m]")
+    sensed = _operated(measurements, operator, frame, noise, on)
+    if sensed is not None:
+        y: FloatArray | None = sensed.y
+    else:
+        y = None if measurements is None else read_array(measurements, "measurements [B,m]")
     start = None if latent is None else read_array(latent, "latents [B,k]")
     if on is not None:
         if measurements is None:
@@ -105,7 +123,7 @@ def run(
         figures = _recover_on(job, measurements, latent, out)
         emit(figures, f"On {on}: {_line(figures)}", json)
         return
-    if engine == AUTO:
+    if engine == AUTO and sensed is None:
         rows = (1 if y is None else len(y)) * max(restarts, 1) * (2 if mirrored else 1)
         choice = model.choose(rows, kernel, threads)
         print(f"Engine {choice.name}: {choice.reason}", file=sys.stderr)
@@ -133,11 +151,46 @@ def run(
             model, out, options, latent=start, warm_start=warm_start, frames=frames, json=json
         )
         return
+    if sensed is not None:
+        options |= {"operator": sensed.operator, "noise": sensed.noise}
     with progress_bar("Recovering") as progress:
         recovery = model.recover(y, latent=start, progress=progress, **options)
     _write(out, recovery.image)
     figures = _figures(recovery, out, restarts, seed)
+    if sensed is not None:
+        figures |= {"frame": list(sensed.operator.frame), "noise": sensed.noise}
     emit(figures, _line(figures), json)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sensed:
+    """Measurements of an operator that is apart from the bundle."""
+
+    y: FloatArray
+    operator: Rectangles
+    noise: float
+
+
+def _operated(
+    measurements: Path | None,
+    text: str | None,
+    frame: str | None,
+    noise: float | None,
+    on: str | None,
+) -> _Sensed | None:
+    """Return what an operator measured; None where the bundle's own network did."""
+    named = measurements is not None and measurements.suffix == ".npz"
+    if text is None and not named:
+        if frame is not None or noise is not None:
+            raise UsageError("--frame and --noise with --operator", "none", "name an operator")
+        return None
+    if measurements is None or on is not None:
+        found = "--stream" if measurements is None else "--on"
+        raise UsageError("--operator with a file of measurements, here", found, "leave one out")
+    measured = read_measured(measurements)
+    operator = measured.made_by(text, None if frame is None else parse_frame(frame))
+    known = measured.noise or 0.0
+    return _Sensed(measured.y, operator, known if noise is None else noise)
 
 
 def _recover_on(

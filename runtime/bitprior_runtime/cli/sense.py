@@ -3,14 +3,19 @@
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
-from bitprior_runtime.cli.arguments import BundleArgument
+from bitprior_runtime.cli.arguments import BundleArgument, OperatorOption
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable
-from bitprior_runtime.images import read_images, write_array
+from bitprior_runtime.images import read_images, read_whole_images, write_array
 from bitprior_runtime.model import load
+from bitprior_runtime.sensing.linear_estimate import check_noise
+from bitprior_runtime.sensing.measured import Measured, check_name, write_measured
+from bitprior_runtime.sensing.operator import named
+from bitprior_runtime.sensing.text import parse_operator
 
 
 def run(
@@ -19,8 +24,14 @@ def run(
         Path | None, typer.Argument(help="An image file, or a .npy [B,C,H,W] in [0,1].")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where the measurements go: a .npy file.")
+        Path | None,
+        typer.Option(help="Where the measurements go: a .npy file; with --operator also .npz."),
     ] = None,
+    operator: OperatorOption = None,
+    noise: Annotated[
+        float, typer.Option(help="--operator: add noise of this standard deviation to y.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="--operator: seed of the noise.", min=0)] = 0,
     camera: Annotated[
         str | None,
         typer.Option(
@@ -37,13 +48,20 @@ def run(
     ] = 60.0,
     json: JsonFlag = False,
 ) -> None:
-    """Measure images with the bundle's sensing operator: y = A(x)."""
+    """Measure images, with the bundle's sensing network or an operator: y = A(x)."""
+    if operator is None and (noise or seed):
+        raise UsageError("--noise and --seed with --operator", "no operator", "name an operator")
+    if camera is not None and operator is not None:
+        raise UsageError("--operator without --camera", "both", "leave one of them out")
     if camera is not None:
         _stream(bundle, image, out, camera, frames, realtime, patience, json)
         return
     if image is None or out is None:
         raise UsageError("an image and --out, or --camera", "neither", "name an image and --out")
     check_writable(out)
+    if operator is not None:
+        _measure(bundle, image, out, operator, check_noise(noise), seed, json)
+        return
     model = load(bundle)
     x = read_images(image, model.geometry)
     y = model.sense(x)
@@ -56,6 +74,31 @@ def run(
         f"Sensed {images}: {n} values to {m} measurements each, written to {out}",
         json,
     )
+
+
+def _measure(
+    bundle: Path, image: Path, out: Path, text: str, noise: float, seed: int, json: bool
+) -> None:
+    """Measure photos of any size with an operator that is apart from the bundle."""
+    check_name(out)
+    model = load(bundle)
+    x = read_whole_images(image, model.geometry[0])
+    frame = (x.shape[2], x.shape[3])
+    operator = parse_operator(text, frame)
+    y = operator.forward(x)
+    if noise:
+        random = np.random.default_rng(seed)
+        y = y + np.float32(noise) * random.standard_normal(y.shape, dtype=np.float32)
+    write_measured(out, Measured(y, frame, text, operator.digest, noise))
+    rows, m = y.shape
+    images = "1 image" if rows == 1 else f"{rows} images"
+    emit(
+        {"out": str(out), "images": rows, "pixels": x[0].size, "measurements": m,
+         "frame": list(frame), "operator": text, "matrix": operator.digest, "noise": noise},
+        f"Sensed {images} of {named(frame)}: {x[0].size} values to {m} measurements each "
+        f"({100 * m / x[0].size:.1f} %), written to {out}",
+        json,
+    )  # fmt: skip
 
 
 def _stream(

@@ -2,7 +2,7 @@
 
 from bitprior_runtime.images.arrays import decode_array, read_array, write_array
 from bitprior_runtime.images.png import encode_png
-from bitprior_runtime.images.read import decode_image, fit_image, read_images
+from bitprior_runtime.images.read import decode_image, fit_image, read_images, read_whole_images
 from bitprior_runtime.images.sheet import contact_sheet
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "fit_image",
     "read_array",
     "read_images",
+    "read_whole_images",
     "write_array",
 ]

@@ -38,6 +38,29 @@ def read_images(
     return fit_image(pixels, geometry)[np.newaxis]
 
 
+def read_whole_images(path: str | os.PathLike[str], channels: int) -> NDArray[np.float32]:
+    """Read images in the size they have.
+
+    Args:
+        path: A .npy file [B,C,H,W] in [0,1], or an image file that OpenCV reads.
+        channels: C: 1 reads image files as gray.
+
+    Returns:
+        float32 [B,C,H,W] in [0,1].
+
+    Raises:
+        MissingFileError: It cannot be read.
+        MissingExtraError: An image file, and OpenCV is not installed.
+        UsageError: Not an image; wrong shape; values outside [0,1], NaN or Inf.
+    """
+    if Path(path).suffix == ".npy":
+        images = read_array(path, "images [B,C,H,W]")
+        height, width = images.shape[2:] if images.ndim == 4 else (1, 1)
+        return check_images(images, (channels, height, width))
+    pixels = decode_image(read_bytes(path, MAX_IMAGE_BYTES), path, gray=channels == 1)
+    return fit_image(pixels, (channels, *pixels.shape[:2]))[np.newaxis]
+
+
 def check_images(images: NDArray[Any], geometry: tuple[int, int, int]) -> NDArray[np.float32]:
     """Check images against the geometry (C, H, W) of a prior and the range [0,1].
 

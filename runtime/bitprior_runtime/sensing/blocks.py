@@ -91,7 +91,7 @@ class Rectangles:
         return cut.transpose(0, 1, 2, 4, 3, 5).reshape(*x.shape[:2], self.blocks, tall * wide)
 
     def join(self, blocks: NDArray[Any]) -> NDArray[Any]:
-        """Return the images [B,C,H,W] that rectangles [B, C, blocks, n] make; padding is cut off."""
+        """Return the images [B,C,H,W] that rectangles [B, C, blocks, n] make, without padding."""
         (rows, columns), (tall, wide) = self.grid, self.block
         cut = blocks.reshape(*blocks.shape[:2], rows, columns, tall, wide)
         whole = cut.transpose(0, 1, 2, 4, 3, 5)

@@ -39,7 +39,8 @@ class Covariance:
         """
         lags = self._lags(height, width)
         y, x = (index.ravel() for index in np.indices((height, width)))
-        return lags[np.abs(y[:, None] - y), np.abs(x[:, None] - x)]
+        found: Floats = lags[np.abs(y[:, None] - y), np.abs(x[:, None] - x)]
+        return found
 
     def applied(self, images: Floats) -> Floats:
         """Return C x of images [N, height, width], by Fourier transforms: C is never written out.
@@ -72,7 +73,8 @@ class Covariance:
         near = self.table.astype(np.float64)[
             np.rint(dy * inside).astype(int), np.rint(dx * inside).astype(int)
         ]
-        return near * np.exp(-beyond / _FALL)
+        lags: Floats = near * np.exp(-beyond / _FALL)
+        return lags
 
 
 def covariance_of(images: NDArray[Any], size: int = 64) -> Covariance:

@@ -50,7 +50,8 @@ def walsh_rows(m: int, size: int) -> NDArray[np.float32]:
     order = np.argsort((index[:, np.newaxis] + index).ravel(), kind="stable")[:m]
     down, across = np.unravel_index(order, (size, size))
     products = rows[down][:, :, np.newaxis] * rows[across][:, np.newaxis, :]
-    return products.reshape(m, size * size).astype(np.float32)
+    found: NDArray[np.float32] = products.reshape(m, size * size).astype(np.float32)
+    return found
 
 
 def drawn_blocks(text: str, frame: Shape | None) -> Blocks | None:

@@ -55,7 +55,7 @@ def linear_gain(
     return _gain(a, c @ a.T, np.diag(c), noise)
 
 
-def _gain(a: Floats, ca: Floats, variance: Floats, noise: float) -> Gain:
+def _gain(a: Floats, ca: Floats, variance: NDArray[Any], noise: float) -> Gain:
     """Return the gain from C A^T, [n, m], and the diagonal of C, [n]."""
     signal = a @ ca
     mean = float(np.trace(signal)) / len(a)

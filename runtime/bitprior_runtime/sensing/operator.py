@@ -85,4 +85,4 @@ def channels_of(y: NDArray[Any], size: int) -> int:
             f"shape {y.shape}",
             "give what this operator measured",
         )
-    return y.shape[1] // size
+    return int(y.shape[1]) // size

@@ -1,9 +1,9 @@
 """The learned search: steps on a latent whose sizes, momenta and thresholds were trained.
 
-The steps are those of :mod:`bitprior_runtime.bundle.search`. They begin at a learned z0, not at random
-latents, and end with a correction of the image by what its residual says. Fewer steps than were
-trained are the first ones. After the trained ones come monotone steps that only lower the loss:
-see :class:`_Monotone`.
+The steps are those of :mod:`bitprior_runtime.bundle.search`. They begin at a learned z0, not at
+random latents, and end with a correction of the image by what its residual says. Fewer steps than
+were trained are the first ones. After the trained ones come monotone steps that only lower the
+loss: see :class:`_Monotone`.
 """
 
 import time
@@ -191,7 +191,8 @@ class Searching:
         """Return z0, [B,k]."""
         estimate = self._linear.estimate(self._centred)
         deviation = np.broadcast_to(self._linear.deviation, estimate.shape)
-        return self._prior.start(np.concatenate([estimate, deviation], axis=1))
+        z0: Array = self._prior.start(np.concatenate([estimate, deviation], axis=1))
+        return z0
 
     def step_of(self, t: int) -> Step:
         """Return the numbers of step t; after the last trained step, those of the last."""
@@ -218,7 +219,8 @@ class Searching:
     def corrected(self, image: Array, residual: Array) -> Array:
         """Return the image with the linear estimate of what its residual says, in [0,1]."""
         weight = _told(self._schedule.correction, self._features)
-        return np.clip(image + weight * self._linear.estimate(residual), 0, 1)
+        found: Array = np.clip(image + weight * self._linear.estimate(residual), 0, 1)
+        return found
 
     def _by_channel(self, values: Array, z: Array) -> Array:
         scaled: Array = values * z.reshape(len(z), len(values), -1)

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from builders.searching import made_up_covariance, made_up_photos
 
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.sensing import Blocks, Matrix
 from bitprior_runtime.sensing.linear_estimate import LinearEstimate, linear_gain, written_out
 from bitprior_train.photo.problem import make_problem
+from builders.searching import made_up_covariance, made_up_photos
 
 COVARIANCE = made_up_covariance()
 

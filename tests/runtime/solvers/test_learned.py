@@ -1,14 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from builders.searching import (
-    MEAN,
-    TorchPrior,
-    made_up_covariance,
-    made_up_photos,
-    schedule_of,
-    tiny_networks,
-)
 
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.sensing import Blocks
@@ -17,6 +9,14 @@ from bitprior_runtime.solvers import learned as module
 from bitprior_runtime.solvers.learned import LearnedOptions, LearnedSolution, Searching, learned
 from bitprior_train.photo.problem import make_problem
 from bitprior_train.photo.search import Search
+from builders.searching import (
+    MEAN,
+    TorchPrior,
+    made_up_covariance,
+    made_up_photos,
+    schedule_of,
+    tiny_networks,
+)
 
 FRAME, SIZE, M = (41, 36), 16, 60
 NETWORKS = tiny_networks()
