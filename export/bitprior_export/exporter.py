@@ -4,13 +4,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bitprior_export.activation_width import choose_widths
 from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.artefacts.qonnx_files import default_folder as qonnx_folder
 from bitprior_export.artefacts.qonnx_files import write_qonnx_files
-from bitprior_export.bundle import write_bundle
 from bitprior_export.calibration import calibrate_on_recoveries
 from bitprior_export.cut_source import cut_source
 from bitprior_export.foreign import ForeignOptions, foreign_source
@@ -18,6 +16,8 @@ from bitprior_export.golden import make_golden
 from bitprior_export.graphs.training.apart import default_folder as training_folder
 from bitprior_export.graphs.training.apart import write_training_files
 from bitprior_export.manifest import make_manifest
+from bitprior_export.photo.exporter import export_photo
+from bitprior_export.photo.run import is_photo_run, read_photo_run
 from bitprior_export.prior_source import is_prior_run, prior_source
 from bitprior_export.program_check import check_gradient
 from bitprior_export.result import ExportResult
@@ -26,11 +26,10 @@ from bitprior_export.solver_selection import select_solver
 from bitprior_export.source import Source
 from bitprior_export.source_check import check_nodes
 from bitprior_export.training_run import read_run
+from bitprior_export.verified import write_verified
 from bitprior_runtime.bundle import Bundle
-from bitprior_runtime.errors import CheckFailedError, UsageError
-from bitprior_runtime.files import check_writable, write_atomically
-from bitprior_runtime.golden import Check
-from bitprior_runtime.model import load
+from bitprior_runtime.errors import UsageError
+from bitprior_runtime.files import check_writable
 from bitprior_runtime.summary import summarise
 
 # The gradient is checked entry by entry; a few rows show what is wrong with an adjoint.
@@ -83,7 +82,35 @@ def export_run(
         UsageError: ``sensing`` is missing, or one too many.
         And what :func:`export_source` raises.
     """
+    if is_photo_run(run_dir):
+        _check_photo_options(options, sensing_bits, sensing)
+        onnx = OnnxOutput.checked(options.onnx_dir, options.target)
+        return export_photo(lambda: read_photo_run(run_dir), out_path, onnx)
     return export_source(lambda: _open_run(run_dir, sensing_bits, sensing), out_path, options)
+
+
+def _check_photo_options(
+    options: ExportOptions, sensing_bits: int | None, sensing: str | None
+) -> None:
+    """Refuse what does not go with a photo prior.
+
+    Raises:
+        UsageError: Some of it was asked for.
+    """
+    asked = {
+        "--sensing": sensing is not None,
+        "--sensing-bits": sensing_bits is not None,
+        "--cut": options.cut is not None,
+        "--targets qonnx": options.qonnx,
+        "--targets onnx-training": options.training,
+    }
+    if any(asked.values()):
+        raise UsageError(
+            "a RUN of a photo prior alone: it takes any operator when it recovers, "
+            "bitprior recover --operator",
+            ", ".join(name for name, given in asked.items() if given),
+            "leave it out",
+        )
 
 
 def _open_run(
@@ -159,7 +186,7 @@ def export_source(
     if options.training:
         write_training_files(bundle, training_folder(out))
     with onnx.staged(bundle) as artefacts:
-        checks = _write_verified(out, artefacts.sealed(bundle) if artefacts else bundle)
+        checks = write_verified(out, artefacts.sealed(bundle) if artefacts else bundle)
     rows = summarise(generator, sensing)
     return ExportResult(
         path=out,
@@ -175,22 +202,3 @@ def export_source(
         artefacts=artefacts,
         seconds=time.perf_counter() - begin,
     )
-
-
-def _write_verified(out: Path, bundle: Bundle) -> list[Check]:
-    """Write beside ``out``, read back, replay the golden cases; only then replace ``out``."""
-    staged = out.with_name(f".{out.name}.unverified")
-    try:
-        write_bundle(staged, bundle)
-        checks = load(staged).verify()
-        for check in checks:
-            if not check.passed:
-                raise CheckFailedError(
-                    f"{check.name} of the written bundle within {check.tolerance:g}",
-                    f"{check.difference:g}",
-                    "nothing was written; report this with the output of bitprior doctor",
-                )
-        write_atomically(out, staged.read_bytes())
-    finally:
-        staged.unlink(missing_ok=True)
-    return checks

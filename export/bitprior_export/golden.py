@@ -47,20 +47,25 @@ class Golden:
 
 
 def make_golden(
-    generator: Program, sensing: Program, images: NDArray[np.float32], solver: SolverDefaults
+    generator: Program,
+    sensing: Program,
+    images: NDArray[np.float32],
+    solver: SolverDefaults,
+    count: int = CASES,
 ) -> Golden:
     """Make golden cases from real images.
 
     Each image x is measured, y = A(x); WARM_UP_STEPS proximal steps from a seeded start give the
-    case's latent z; the trace is f along TRACE_STEPS further steps. Of all images the first CASES
-    are taken whose trace descends, is the same in float32 and float64, and does not hinge on
-    rounding; such traces that do not descend come after them.
+    case's latent z; the trace is f along TRACE_STEPS further steps. Of all images the first
+    ``count`` are taken whose trace descends, is the same in float32 and float64, and does not
+    hinge on rounding; such traces that do not descend come after them.
 
     Args:
         generator: Program z -> x.
         sensing: Program x -> y.
         images: Real images [N,C,H,W] in [0,1].
         solver: Step size, sparsity and start distribution.
+        count: Most cases.
 
     Raises:
         CheckFailedError: Fewer than MIN_GOLDEN_CASES images have a stable trace.
@@ -68,7 +73,7 @@ def make_golden(
     single = FloatEngine(generator, sensing)
     double = FloatEngine(generator, sensing, dtype=np.float64)
     ((size,),) = generator.inputs.values()
-    latents, measurements = _choose(single, double, images, size, solver)
+    latents, measurements = _choose(single, double, images, size, solver, count)
     # Again for these rows alone: BLAS rounds by batch size, and a replay has no others.
     cases = _cases(single, latents, measurements, solver)
     exact = _cases(double, latents, measurements, solver)
@@ -87,6 +92,7 @@ def _choose(
     images: NDArray[np.float32],
     size: int,
     solver: SolverDefaults,
+    count: int,
 ) -> tuple[Array, Array]:
     """Return latents and measurements of the cases; a few images are tried at a time."""
     measurements = single.sense(images)
@@ -100,9 +106,9 @@ def _choose(
         steady, descends = _judge(single, double, y, z, solver)
         down += list(rows[steady & descends])
         flat += list(rows[steady & ~descends])
-        if len(down) >= CASES:
+        if len(down) >= count:
             break
-    chosen = (down + flat)[:CASES]
+    chosen = (down + flat)[:count]
     if len(chosen) < MIN_GOLDEN_CASES:
         raise CheckFailedError(
             f"{MIN_GOLDEN_CASES} images whose recovery is the same in float32 and float64",

@@ -19,7 +19,7 @@ def make_manifest(source: Source, tolerances: Tolerances) -> Manifest:
     bits, grid, granularity = usual_weights(source.generator.program)
     return Manifest(
         name=source.name,
-        producer=Producer(__version__, {name: version(name) for name in _PACKAGES}),
+        producer=make_producer(),
         geometry=source.geometry,
         latent=source.latent,
         measurement=Measurement(source.measurement, source.measurements),
@@ -32,6 +32,11 @@ def make_manifest(source: Source, tolerances: Tolerances) -> Manifest:
         training=source.training,
         latents=source.latents or {},
     )
+
+
+def make_producer() -> Producer:
+    """Return what writes bundles here: bitprior and the packages behind it."""
+    return Producer(__version__, {name: version(name) for name in _PACKAGES})
 
 
 def usual_weights(generator: Program) -> tuple[int, Grid | None, Granularity | None]:

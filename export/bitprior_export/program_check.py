@@ -1,6 +1,7 @@
 """Check programs in the float engine: every node against qonnx, the gradient against slopes."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,18 @@ _SEED = 20240229
 _STEPS = (1e-6, 1e-8)
 
 
+class Tracer(Protocol):
+    """What runs a program and tells all of its activations."""
+
+    def trace(
+        self, which: Literal["generator", "sensing"], value: NDArray[Any], /
+    ) -> Mapping[str, NDArray[Any]]:
+        """Return every activation of a program by name."""
+        ...
+
+
 def check_program(
-    engine: FloatEngine,
+    engine: Tracer,
     which: Literal["generator", "sensing"],
     translation: Translation,
     cases: dict[str, NDArray[np.float32]],

@@ -53,7 +53,7 @@ def summarise(generator: Program, sensing: Program) -> list[SummaryRow]:
     Raises:
         ProgramError: A program is malformed.
     """
-    return [*_rows(generator), *_rows(sensing)]
+    return [*rows_of(generator), *rows_of(sensing)]
 
 
 def total(rows: Sequence[SummaryRow], program: str) -> SummaryRow:
@@ -95,7 +95,12 @@ def render_summary(rows: Sequence[SummaryRow]) -> str:
     return "\n".join(lines)
 
 
-def _rows(program: Program) -> list[SummaryRow]:
+def rows_of(program: Program) -> list[SummaryRow]:
+    """Return one row for each node of a program, in execution order.
+
+    Raises:
+        ProgramError: The program is malformed.
+    """
     shapes = infer_shapes(program)
     # A tensor that two nodes share is stored once: it counts where it is read first.
     unseen = dict(program.tensors)

@@ -1,7 +1,7 @@
 """Q_b: the weights' quantisers, built from brevitas, and θ_Q, computed once per training step."""
 
 from types import new_class
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from brevitas.inject.enum import (
@@ -58,8 +58,21 @@ class HalfZeroPoint(nn.Module):
         return torch.full((), -0.5, dtype=scale.dtype, device=scale.device)
 
 
-def weight_quantiser(config: QuantiserConfig) -> type[WeightQuantSolver]:
-    """Return the brevitas quantiser of a configuration of 1 to 4 bits."""
+class Quantiser(Protocol):
+    """What :func:`weight_quantiser` reads of a configuration; see ``QuantiserConfig``."""
+
+    @property
+    def bits(self) -> int: ...  # noqa: D102
+    @property
+    def grid(self) -> str: ...  # noqa: D102
+    @property
+    def scale(self) -> str: ...  # noqa: D102
+    @property
+    def granularity(self) -> str: ...  # noqa: D102
+
+
+def weight_quantiser(config: Quantiser) -> type[WeightQuantSolver]:
+    """Return the brevitas quantiser of a configuration of 1 to 8 bits."""
     per_channel = config.granularity == "channel"
     learned = config.scale == "learned"
     if config.bits == 1:

@@ -38,7 +38,7 @@ class PhotoQuantiserConfig(Section):
 
     @classmethod
     def of(cls, bits: int) -> "PhotoQuantiserConfig":
-        """Return the grid that serves a bit width: 2 bits have no zero, as all others above 1 have one."""
+        """Return the grid that serves a bit width: with a zero, but for 1 and 2 bits."""
         grid = {1: "binary", 2: "mid-rise"}.get(bits, "wide")
         return cls.model_validate({"bits": bits, "grid": grid})
 

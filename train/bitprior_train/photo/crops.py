@@ -50,7 +50,7 @@ class Crops:
         left = random.integers(photo.shape[1] - width + 1)
         crop = photo[top : top + height, left : left + width]
         crop = crop[:: random.choice([-1, 1]), :: random.choice([-1, 1])]
-        return crop.astype(np.float32) / 255
+        return np.asarray(crop.astype(np.float32) / 255)
 
 
 def _scaled(photos: Photos, scale: float) -> Photos:

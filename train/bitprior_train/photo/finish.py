@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from bitprior_runtime.files import write_atomically
 from bitprior_runtime.sensing.covariance import Covariance
 from bitprior_train.photo.config import PhotoConfig
-from bitprior_train.photo.networks import PhotoNetworks
+from bitprior_train.photo.networks import STRIDE, PhotoNetworks
 from bitprior_train.photo.photos import Photos, PhotoSets
 from bitprior_train.photo.programs import (
-    NATIVE,
     GeneratorProgram,
     PenaltyProgram,
     StartProgram,
+    native_side,
 )
 from bitprior_train.photo.widths import widths_of
 from bitprior_train.quantisers import level_histograms
@@ -43,9 +43,11 @@ def finish_photo(
 ) -> None:
     """Write the three programs, schedule.npz, samples.npz, crops.npz and, last, run.json."""
     random = np.random.default_rng((config.run.seed, _SEED))
-    images = _crops(sets.validation, random, GOLDEN, NATIVE)
+    images = _crops(sets.validation, random, GOLDEN, native_side(networks))
     _write_programs(folder, networks, images, covariance)
-    schedule = {name: value.detach().numpy() for name, value in networks.schedule.named_parameters()}
+    schedule = {
+        name: value.detach().numpy() for name, value in networks.schedule.named_parameters()
+    }
     _write_arrays(folder / SCHEDULE, **schedule, covariance=covariance.table)
     _write_arrays(folder / "samples.npz", images=images)
     side = min(_SIDE, *sets.validation.shape[1:])
@@ -58,16 +60,16 @@ def photo_record(
     config: PhotoConfig, sets: PhotoSets, networks: PhotoNetworks, meta: dict[str, Any]
 ) -> dict[str, Any]:
     """Return run.json: what was trained, on what."""
-    widths = widths_of(networks)
+    widths, side = widths_of(networks), native_side(networks)
     return {
         "kind": "photo",
         "dataset": config.data.name,
         "photos": list(sets.names),
         "split_hash": sets.split_hash,
         "licence": sets.licence,
-        "geometry": [1, NATIVE, NATIVE],
+        "geometry": [1, side, side],
         "bits": config.model.bits,
-        "latent": config.model.channels * (NATIVE // 2) ** 2,
+        "latent": config.model.channels * (side // STRIDE) ** 2,
         "mean": networks.generator.mean,
         "weights": {str(bits): count for bits, count in sorted(widths.counts.items())},
         "mean_bits": round(widths.mean, 3),
@@ -94,7 +96,7 @@ def _write_programs(
     start = StartProgram(networks).eval()
     with torch.no_grad():
         z = start(u).flatten(1)
-    metadata = {"geometry": [1, NATIVE, NATIVE], "bits": networks.model.bits}
+    metadata = {"geometry": [*images.shape[1:]], "bits": networks.model.bits}
     written: list[tuple[str, nn.Module, Tensor, str, str]] = [
         ("generator", GeneratorProgram(networks), z, "z", "x"),
         ("start", start, u, "u", "z"),

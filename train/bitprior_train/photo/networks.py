@@ -27,8 +27,14 @@ _EDGE = STRIDE * STRIDE
 class Generator(nn.Module):
     """G: latent maps [B,C,h,w] to an image [B,1,2h,2w]."""
 
-    def __init__(self, channels: int, mean: float, inner: "ConvFactory", edge: "ConvFactory",
-                 linear: "ConvFactory") -> None:
+    def __init__(
+        self,
+        channels: int,
+        mean: float,
+        inner: "ConvFactory",
+        edge: "ConvFactory",
+        linear: "ConvFactory",
+    ) -> None:
         super().__init__()
         self.mean = mean
         self.linear = linear(channels, _EDGE, 1, 1, 0, False)
@@ -44,8 +50,9 @@ class Generator(nn.Module):
 class Start(nn.Module):
     """z0 from the linear estimate and its standard deviation, [B,2,H,W]."""
 
-    def __init__(self, channels: int, inner: "ConvFactory", edge: "ConvFactory",
-                 linear: "ConvFactory") -> None:
+    def __init__(
+        self, channels: int, inner: "ConvFactory", edge: "ConvFactory", linear: "ConvFactory"
+    ) -> None:
         super().__init__()
         self.skip = linear(2, channels, 2, 2, 0, False)
         self.first = edge(2, channels, 6, 2, 2, True)
@@ -90,22 +97,23 @@ def _constant(steps: int, value: float) -> Tensor:
     return found
 
 
-ConvFactory = Callable[[int, int, int, int, int, bool], nn.Module]
+# From channels in and out, side of the kernel, stride, padding, and whether there is a bias.
+ConvFactory = Callable[[int, int, int, int, int, bool], nn.Conv2d]
 
 
 def conv_factory(bits: int) -> ConvFactory:
-    """Return what makes convolutions (inputs, outputs, kernel, stride, pad, bias) of a bit width."""
+    """Return what makes convolutions of a bit width, see :data:`ConvFactory`."""
 
-    def plain(i: int, o: int, kernel: int, stride: int, pad: int, bias: bool) -> nn.Module:
+    def plain(i: int, o: int, kernel: int, stride: int, pad: int, bias: bool) -> nn.Conv2d:
         return nn.Conv2d(i, o, kernel, stride, pad, bias=bias)
 
     if bits == 32:
         return plain
     quantiser = weight_quantiser(PhotoQuantiserConfig.of(bits))
 
-    def quantised(i: int, o: int, kernel: int, stride: int, pad: int, bias: bool) -> nn.Module:
+    def quantised(i: int, o: int, kernel: int, stride: int, pad: int, bias: bool) -> nn.Conv2d:
         made = QuantConv2d(i, o, kernel, stride, padding=pad, bias=bias, weight_quant=quantiser)
-        return cast(nn.Module, made)
+        return cast(nn.Conv2d, made)
 
     return quantised
 
@@ -138,7 +146,7 @@ class PhotoNetworks(nn.Module):
             self.generator.residual.weight.mul_(0.1)
             self.start.second.weight.mul_(0.3)
             for layer in (self.generator.hidden, self.start.first):
-                layer.bias.zero_()
+                _bias(layer).zero_()
 
     def weights(self) -> "Weights":
         """Return theta_Q: all convolutions' weights, quantised once."""
@@ -150,8 +158,8 @@ class PhotoNetworks(nn.Module):
             skip=_quantised(self.start.skip),
             first=_quantised(self.start.first),
             second=_quantised(self.start.second),
-            hidden_bias=self.generator.hidden.bias,
-            first_bias=self.start.first.bias,
+            hidden_bias=_bias(self.generator.hidden),
+            first_bias=_bias(self.start.first),
         )
 
 
@@ -170,7 +178,12 @@ class Weights:
     first_bias: Tensor
 
 
-def _quantised(layer: nn.Module) -> Tensor:
+def _quantised(layer: nn.Conv2d) -> Tensor:
     if isinstance(layer, QuantConv2d):
         return cast(Tensor, layer.quant_weight().value)
-    return cast(Tensor, layer.weight)
+    return layer.weight
+
+
+def _bias(layer: nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias

@@ -94,7 +94,7 @@ def _is_inner(parameter: Tensor) -> bool:
 def orthogonal(matrix: Tensor) -> Tensor:
     """Return the nearest matrix with orthonormal rows, roughly."""
     a, b, c = _NEWTON
-    x = matrix / (matrix.norm() + 1e-12)
+    x: Tensor = matrix / (matrix.norm() + 1e-12)
     for _ in range(_ITERATIONS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x

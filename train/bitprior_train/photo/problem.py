@@ -81,12 +81,12 @@ def make_problem(
     gains, inverses, deviations = [], [], []
     share = 0.0
     for height, width in kinds:
-        seen = np.zeros((size, size), bool)
-        seen[:height, :width] = True
-        gain = linear_gain(matrix, c, noise, seen.ravel())
+        exists = np.zeros((size, size), bool)
+        exists[:height, :width] = True
+        gain = linear_gain(matrix, c, noise, exists.ravel())
         gains.append(gain.gain)
         deviations.append(gain.deviation)
-        inverses.append(linear_gain(matrix, white, noise, seen.ravel()).gain)
+        inverses.append(linear_gain(matrix, white, noise, exists.ravel()).gain)
         share = max(share, gain.noise_share)
     spread = _image(torch.from_numpy(np.stack([deviations[k] for k in order]))[None], frame, size)
     level = float((spread[:, :, : frame[0], : frame[1]] ** 2).mean().sqrt())

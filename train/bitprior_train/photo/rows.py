@@ -60,7 +60,7 @@ def average(random: np.random.Generator, size: int, m: int) -> Floats:
     one = (cells == np.arange(count)[:, None]).astype(float)
     one /= np.sqrt(one.sum(axis=1, keepdims=True))
     rows = np.einsum("ia,jb->ijab", one, one).reshape(count * count, -1)
-    return rows[random.permutation(len(rows))[: max(m, 1)]]
+    return np.asarray(rows[random.permutation(len(rows))[: max(m, 1)]])
 
 
 def walsh_rows(size: int) -> Floats:

@@ -81,7 +81,9 @@ class Search:
         back = functional.conv2d(maps, self._penalty_back, padding=1)
         return _by_channel(s.shrinkage[t] * (s.strength[t] @ features), self._low) * back
 
-    def step(self, problem: Problem, y: Tensor, z: Tensor, v: Tensor, t: int) -> tuple[Tensor, Tensor, Tensor]:
+    def step(
+        self, problem: Problem, y: Tensor, z: Tensor, v: Tensor, t: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return z and the momentum after step t, and the image before it."""
         s, features = self._schedule, problem.features
         image, above = self.draw(z)

@@ -54,9 +54,7 @@ class PhotoResult:
     seconds: float
 
 
-def start_photo(
-    config: PhotoConfig, sets: PhotoSets, folder: Path, init_from: Path | None
-) -> None:
+def start_photo(config: PhotoConfig, sets: PhotoSets, folder: Path, init_from: Path | None) -> None:
     """Make a run's folder with its configuration and its checkpoint of step 0.
 
     Args:
@@ -159,7 +157,7 @@ class PhotoTrainer:
         if step < _SHORT * config.optimiser.steps and self._meta["init_from"] is None:
             steps = (steps + 1) // 2
         loss = self._loss(problem, truth, y, steps, random)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         value = float(loss.detach())
         if not np.isfinite(value):
             raise CheckFailedError(

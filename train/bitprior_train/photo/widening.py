@@ -102,7 +102,8 @@ def widened(
     old = len(hidden)
     if channels < old:
         raise UsageError(
-            f"model.channels of at least {old}, as the run to start from has", str(channels),
+            f"model.channels of at least {old}, as the run to start from has",
+            str(channels),
             "raise it, or start from another run",
         )
     reads = (_column_mean(hidden) * _column_mean(penalty)).sqrt()
@@ -118,7 +119,9 @@ def widened(
     random = torch.Generator().manual_seed(seed)
     new = {
         "generator.linear.weight": latent.columns(t["generator.linear.weight"]),
-        "generator.hidden.weight": latent.columns(_apart(inside, inside.rows(hidden), dither, random)),
+        "generator.hidden.weight": latent.columns(
+            _apart(inside, inside.rows(hidden), dither, random)
+        ),
         "generator.hidden.bias": inside.rows(t["generator.hidden.bias"]),
         "generator.residual.weight": inside.columns(residual),
         "penalty.weight": latent.columns(_apart(pulls, pulls.rows(penalty), dither, random)),

@@ -40,7 +40,7 @@ class Widths:
 def widths_of(networks: PhotoNetworks) -> Widths:
     """Count the weights of a prior's convolutions, biases left out."""
     model, counts = networks.model, dict[int, int]()
-    widths: dict[nn.Module, int] = {
+    widths: dict[nn.Conv2d, int] = {
         networks.generator.hidden: model.bits,
         networks.penalty: model.bits,
         networks.start.second: model.bits,
@@ -50,5 +50,5 @@ def widths_of(networks: PhotoNetworks) -> Widths:
         networks.start.skip: model.linear_bits,
     }
     for layer, bits in widths.items():
-        counts[bits] = counts.get(bits, 0) + layer.weight.numel()  # type: ignore[operator,union-attr]
+        counts[bits] = counts.get(bits, 0) + layer.weight.numel()
     return Widths(counts, model)

@@ -1,0 +1,1 @@
+"""Export of photo priors: three programs, the schedule of a learned search, maps of any frame."""
