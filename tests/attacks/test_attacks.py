@@ -3,7 +3,7 @@
 import pytest
 
 # Importing a module of attacks registers them.
-from attacks import envelope, json_text, manifest_fields, programs, tensor_blocks  # noqa: F401
+from attacks import envelope, json_text, manifest_fields, programs, sizes, tensor_blocks  # noqa: F401
 from attacks.registry import ATTACKS, Attack
 from bitprior_runtime.bundle import BundleError, decode_bundle
 from builders.bounded import decode_bounded

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bitprior_export.bundle import encode_bundle
 from bitprior_runtime.bundle.envelope import BLANK_DIGEST, MAGIC, seal
 from builders.bundles import tiny_bundle
@@ -41,6 +44,16 @@ def take_apart(data: bytes) -> Parts:
     manifest = json.loads(table.pop("__metadata__")["bitprior"])
     del manifest["digest"]
     return Parts(manifest, table, bytearray(data[8 + length :]))
+
+
+def add_block(parts: Parts, which: str, name: str, values: NDArray[np.float32]) -> None:
+    """Add a float tensor to a program."""
+    begin, raw = len(parts.data), np.ascontiguousarray(values, np.float32).tobytes()
+    parts.data.extend(raw)
+    shape = list(values.shape)
+    offsets = [begin, begin + len(raw)]
+    parts.table[f"{which}/{name}"] = {"dtype": "F32", "shape": shape, "data_offsets": offsets}
+    parts.manifest["programs"][which]["tensors"][name] = {"kind": "float", "shape": shape}
 
 
 def tiny_parts() -> Parts:

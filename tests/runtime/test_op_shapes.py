@@ -10,6 +10,7 @@ from bitprior_runtime.shapes import infer_shapes
 from bitprior_runtime.tensors import FloatTensor
 
 SHAPES = {"plane": (4, 4), "four": (4,), "two": (2,), "deep": (1, 1, 1, 1, 4), "image": (4, 6, 8)}
+SHAPES["point"] = (4, 4, 1, 1)
 CONSTANTS = {name: FloatTensor(np.ones(shape, np.float32)) for name, shape in SHAPES.items()}
 IMAGE = {"in": (4, 6, 8)}
 WIDE = MAX_SIZE + 1
@@ -25,6 +26,10 @@ def concat(inputs, axis):
 
 def cut(starts=(0,), ends=(1,), axes=(1,), steps=(1,), reads=("in",)):
     return one("Slice", reads, starts=starts, ends=ends, axes=axes, steps=steps)
+
+
+def convolved(op="Conv", **attributes):
+    return one(op, ("in", "point"), **attributes)
 
 
 def pooled(inputs=None, kernel_shape=(2, 2), **attributes):
@@ -100,6 +105,18 @@ BAD = [
     ("one or more different axes", one("ReduceMean")),
     ("one or more different axes", one("ReduceMean", axes=(0,))),
     ("one or more different axes", one("ReduceSum", axes=(1, 1))),
+    ("Conv with padded sides of at most 65536", convolved(pads=(2**62, 0, 0, 0))),
+    ("Conv with strides within", convolved(strides=(7, 1))),
+    ("Conv with dilations within", convolved(dilations=(1, 9))),
+    ("ConvTranspose with padded sides", convolved("ConvTranspose", strides=(2**60, 1))),
+    ("ConvTranspose with dilations within", convolved("ConvTranspose", dilations=(7, 1))),
+    ("MaxPool with strides within", one("MaxPool", kernel_shape=(1, 1), strides=(7, 1))),
+    ("steps within the sizes", cut(steps=(5,))),
+    ("steps within the sizes", cut(starts=(-1,), ends=(0,), steps=(-(2**62),))),
+    ("by a factor of at most 256", one("Resize", inputs={"in": (1, 1, 4)}, sizes=(257, 4))),
+    ("by a factor of at most 256", one("Resize", inputs={"in": (1, 257, 4)}, sizes=(1, 4))),
+    ("epsilon > 0", one("InstanceNormalization", ("in", "four", "four"), epsilon=1e-40)),
+    ("alpha of type float", one("LeakyRelu", alpha=1e39)),
 ]  # fmt: skip
 
 

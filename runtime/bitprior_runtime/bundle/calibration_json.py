@@ -10,7 +10,7 @@ from bitprior_runtime.bundle.errors import (
     ValueRangeError,
     quote,
 )
-from bitprior_runtime.bundle.limits import MAX_LATENT_PARTS
+from bitprior_runtime.bundle.limits import MAX_LATENT_PARTS, MAX_RANGE, MIN_RANGE
 from bitprior_runtime.bundle.manifest import (
     ActivationBits,
     Calibration,
@@ -97,4 +97,7 @@ def _ranges(value: Json, which: ProgramName, program: ProgramEntry) -> dict[str,
             raise InconsistentManifestError(
                 f"in {where} only activations of the {which}", quote(name), EXPORT_AGAIN
             )
-    return {name: fields.positive(item, f"{where}.{name}") for name, item in found.items()}
+    return {
+        name: fields.positive(item, f"{where}.{name}", MIN_RANGE, MAX_RANGE)
+        for name, item in found.items()
+    }

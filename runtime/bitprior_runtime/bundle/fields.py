@@ -22,8 +22,10 @@ from bitprior_runtime.bundle.errors import (
 from bitprior_runtime.bundle.limits import (
     MAX_ELEMENTS,
     MAX_NAME_LENGTH,
+    MAX_POSITIVE,
     MAX_RANK,
     MAX_TEXT_LENGTH,
+    MIN_POSITIVE,
 )
 from bitprior_runtime.bundle.strict_json import Json
 from bitprior_runtime.program import Shape
@@ -72,11 +74,15 @@ def integer(value: Json, where: str, least: int, most: int) -> int:
     return found
 
 
-def positive(value: Json, where: str) -> float:
-    """Return a finite number above zero; it must be written as a float (1.0, not 1)."""
+def positive(
+    value: Json, where: str, least: float = MIN_POSITIVE, most: float = MAX_POSITIVE
+) -> float:
+    """Return a number in least..most, above zero; it must be written as a float (1.0, not 1)."""
     found = _typed(value, where, float, "a float")
     if not (found > 0 and math.isfinite(found)):
         raise ValueRangeError(f"{where} finite and above zero", f"{found}", EXPORT_AGAIN)
+    if not least <= found <= most:
+        raise ValueRangeError(f"{where} in {least:.3g}..{most:.3g}", f"{found}", EXPORT_AGAIN)
     return found
 
 

@@ -29,6 +29,12 @@ MAX_TEXT_LENGTH = 2**14
 # ONNX attributes are 64-bit integers.
 MAX_INTEGER = 2**63 - 1
 MAX_STEPS = 10**6
+# Step sizes, tolerances and their like become float32: no denormal, and no infinity.
+MIN_POSITIVE = 2.0**-126
+MAX_POSITIVE = 2.0**127
+# Calibrated ranges: quotients of two, times any float32, keep all bits in float64.
+MIN_RANGE = 2.0**-60
+MAX_RANGE = 2.0**60
 MIN_GOLDEN_CASES = 3
 MAX_GOLDEN_CASES = 1024
 # Steps of the recovery that a golden trace records.

@@ -75,8 +75,15 @@ def slopes(
 
 
 def merge(first: float, further: float) -> Merge:
-    """Return how cotangents of the constant ``further`` join those of the constant ``first``."""
-    fraction, exponent = math.frexp(further / first)
+    """Return how cotangents of the constant ``further`` join those of the constant ``first``.
+
+    Raises:
+        ProgramError: A long chain of gains has left float64.
+    """
+    ratio = further / first if first else math.inf
+    if not (math.isfinite(ratio) and ratio):
+        raise out_of_range("of several readers", f"cotangents of {first:g} and {further:g}")
+    fraction, exponent = math.frexp(ratio)
     multiplier = round(math.ldexp(fraction, 15))
     if multiplier == 1 << 15:
         multiplier, exponent = multiplier // 2, exponent + 1
