@@ -15,6 +15,9 @@ from bitprior_runtime.engines import Engine
 from bitprior_runtime.engines.registry import AUTO, EngineContext, make_engine
 from bitprior_runtime.engines.selection import Choice, choose_engine
 from bitprior_runtime.errors import UsageError
+from bitprior_runtime.frames.at import prior_at
+from bitprior_runtime.frames.framed import PriorAtFrame, check_frame
+from bitprior_runtime.frames.kept import KeptFrames
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
@@ -60,6 +63,7 @@ class Model:
         self.bundle = bundle
         self.file_bytes = file_bytes
         self._context = EngineContext(bundle, path)
+        self._frames = KeptFrames()
         self._engines: dict[tuple[str, str, int | None, int | None], Engine] = {}
 
     @property
@@ -152,6 +156,39 @@ class Model:
         """
         return self._reference.generate(
             check_rows("latents", "k", np.asarray(z), self.bundle.manifest.latent)
+        )
+
+    def at(
+        self,
+        frame: tuple[int, int],
+        engine: str = "float",
+        kernel: str = AUTO,
+        threads: int | None = None,
+        activation_bits: int | None = None,
+    ) -> PriorAtFrame:
+        """Return the prior bound to a frame; the last few frames are kept.
+
+        A fully convolutional prior gives a :class:`FramedPrior`, any other overlapping tiles of its
+        own size, a :class:`TiledPrior`.
+
+        Args:
+            frame: (H, W) of the images; for tiles at least the prior's own size.
+            engine: ``float``, ``integer`` or ``onnx``.
+            kernel: As of :meth:`engine`.
+            threads: As of :meth:`engine`.
+            activation_bits: As of :meth:`engine`.
+
+        Raises:
+            UsageError: A frame that is none, or an unknown engine or kernel.
+            BitpriorError: The engine cannot run here; the message says what is missing.
+        """
+
+        def make() -> PriorAtFrame:
+            context = replace(self._context, threads=threads, activation_bits=activation_bits)
+            return prior_at(context, frame, engine, kernel)
+
+        return self._frames.get(
+            (check_frame(frame), engine, kernel, threads, activation_bits), make
         )
 
     def verify(self, engine: str = "float", kernel: str = AUTO) -> list[Check]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitprior_runtime.bundle import Bundle, GoldenCases
-from bitprior_runtime.bundle.manifest import Calibration
+from bitprior_runtime.bundle.manifest import NO_MEASUREMENT, Calibration
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
 from bitprior_runtime.errors import BitpriorError, UsageError
@@ -68,10 +68,13 @@ def _integer_numpy(context: EngineContext) -> Engine:
 
 def _integer_parts(
     context: EngineContext,
-) -> tuple[Program, Program, Calibration | None, int | None, GoldenCases]:
+) -> tuple[Program, Program, Calibration | None, int | None, GoldenCases | None]:
     bundle, bits = context.bundle, context.activation_bits
     calibration = bundle.manifest.calibration
-    return bundle.generator, bundle.sensing, calibration, bits, bundle.golden
+    # The identity has no weights whose rounding could be corrected.
+    alone = bundle.manifest.measurement.kind == NO_MEASUREMENT
+    golden = None if alone else bundle.golden
+    return bundle.generator, bundle.sensing, calibration, bits, golden
 
 
 def _integer_native(context: EngineContext) -> Engine:

@@ -15,7 +15,7 @@ from bitprior_runtime.integer.limits import lowered_limits, silence_negligible
 from bitprior_runtime.integer.lowering import fuse, lower
 from bitprior_runtime.integer.plan import IntegerPlan
 from bitprior_runtime.integer.real import Floats, RealProgram, leader_of
-from bitprior_runtime.integer.steps import WIDE_BITS, Range, absmax_of, ranges_of
+from bitprior_runtime.integer.steps import WIDE_BITS, WIDE_ROOM, Range, absmax_of, ranges_of
 from bitprior_runtime.program import Program
 
 # Float weights become integers of so many bits, by the bits of cotangents. With 16-bit ones, 8
@@ -96,7 +96,9 @@ def _ranged(
         for program, end, its in zip(programs, ends, known, strict=True)
         if program.nodes
     )
-    image = Range(max(1.0, *largest), (1 << (WIDE_BITS - 1)) - 1)
+    # Images that a network senses are near [0, 1]; what stands alone may draw further than it has.
+    room = 1.0 if sensing.nodes else WIDE_ROOM
+    image = Range(room * max(1.0, *largest), (1 << (WIDE_BITS - 1)) - 1)
     while True:
         wanted = [
             ranges_of(program, ranges, its_bits, image)
