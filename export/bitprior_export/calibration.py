@@ -58,7 +58,7 @@ def recovery_latents(
     engine = fastest_float(generator, sensing)
     ((size,),) = generator.inputs.values()
     y = engine.sense(images[:_RECOVERED])
-    (z0,) = initial_latents(len(y), size, _SEED, kind=solver.initial_latent)
+    (z0,) = initial_latents(len(y), size, _SEED, kind=solver.initial_latent, y=y)
     options = bundle_options(solver, solver.name)
     met = [z0]
     for stop in sorted({*_STOPS, min(solver.steps, _LAST_STOP)}):

@@ -96,7 +96,8 @@ def _choose(
 ) -> tuple[Array, Array]:
     """Return latents and measurements of the cases; a few images are tried at a time."""
     measurements = single.sense(images)
-    (starts,) = initial_latents(len(images), size, SEED, kind=solver.initial_latent)
+    kind = solver.initial_latent
+    (starts,) = initial_latents(len(images), size, SEED, kind=kind, y=measurements)
     latents = np.empty_like(starts)
     down, flat = [], []
     for first in range(0, len(images), CASES):

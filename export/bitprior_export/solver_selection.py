@@ -97,9 +97,10 @@ def _problem(engine: Engine, images: Array, size: int, solver: SolverDefaults) -
     y = engine.sense(images)
     noise = np.random.default_rng(_SEED).standard_normal(y.shape)
     noise *= np.sqrt(np.square(y).mean(axis=1, keepdims=True))
-    (z0,) = initial_latents(len(images), size, _SEED, kind=solver.initial_latent)
-    noisy = np.concatenate([y + level * noise for level in NOISE]).astype(np.float32)
-    return _Problem(images, noisy, np.tile(z0, (len(NOISE), 1)))
+    noisy = [(y + level * noise).astype(np.float32) for level in NOISE]
+    kind = solver.initial_latent
+    starts = [initial_latents(len(images), size, _SEED, kind=kind, y=each)[0] for each in noisy]
+    return _Problem(images, np.concatenate(noisy), np.concatenate(starts))
 
 
 def _qualities(engine: Engine, problem: _Problem, solver: SolverDefaults) -> list[list[float]]:

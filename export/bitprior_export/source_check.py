@@ -24,7 +24,9 @@ def check_nodes(source: Source) -> tuple[CheckReport, CheckReport]:
         CheckFailedError: A node differs; the first one is named.
     """
     engine = FloatEngine(source.generator.program, source.sensing.program)
-    (starts,) = initial_latents(_ROWS, source.latent, _SEED, kind=source.solver.initial_latent)
+    kind = source.solver.initial_latent
+    kind = "normal" if kind == "measurement" else kind
+    (starts,) = initial_latents(_ROWS, source.latent, _SEED, kind=kind)
     noise = np.random.default_rng(_SEED).standard_normal((3, source.latent), dtype=np.float32)
     latents = {
         "start": starts,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
 from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, choose
+from bitprior_runtime.solvers.learned import SearchedPrior
 from bitprior_runtime.solvers.solution import check_range
 from bitprior_runtime.zoo import find_bundle
 
@@ -266,7 +267,9 @@ class Model:
         manifest = self.bundle.manifest
         if operator is not None:
             kind = manifest.solver.initial_latent
-            starts = Restarts(restarts, seed, kind, latent, mirrored)  # type: ignore[arg-type]
+            # These are not the measurements that the prior's latent is like.
+            kind = "zero" if kind == "measurement" else kind
+            starts = Restarts(restarts, seed, kind, latent, mirrored)
             operated = self._operated(operator, noise, engine, kernel, threads, activation_bits)
             return self._recover_operated(operated, np.asarray(y), solver, wishes, starts, progress)
         if noise:
@@ -309,10 +312,11 @@ class Model:
     ) -> Operated:
         """Bind the prior to an operator's frame; ``auto`` is the float engine."""
         engine = "float" if engine == AUTO else engine
-        prior = self.at(operator.frame, engine, kernel, threads)
+        found = self.at(operator.frame, engine, kernel, threads, activation_bits)
+        prior = cast(SearchedPrior, found)  # of a bundle that has a search it is one
         bundle = self.bundle
         defaults = bundle.manifest.solver
-        return Operated(prior, operator, bundle.search, defaults, prior.name, prior.kernel, noise)
+        return Operated(prior, operator, bundle.search, defaults, found.name, found.kernel, noise)
 
     def _recover_operated(
         self,

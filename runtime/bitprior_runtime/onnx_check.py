@@ -101,7 +101,8 @@ def _recover(bundle: Bundle, engine: FloatEngine, graph: OnnxGraph) -> list[Chec
 def _whole(bundle: Bundle, engine: FloatEngine, graph: OnnxGraph) -> list[Check]:
     """Recover as a user would: from seeded start latents, all steps."""
     solver, y = bundle.manifest.solver, bundle.golden.measurements[:WHOLE_ROWS]
-    (z0,) = initial_latents(len(y), bundle.manifest.latent, WHOLE_SEED, kind=solver.initial_latent)
+    k, kind = bundle.manifest.latent, solver.initial_latent
+    (z0,) = initial_latents(len(y), k, WHOLE_SEED, kind=kind, y=y)
     steps = solver.steps if solver.name in ("proximal", "fista") else OTHER_STEPS
     found = _run(bundle, graph, y, z0, steps)
     image, rows = _compare(bundle, engine, found, y, z0, steps, RECOVERED)

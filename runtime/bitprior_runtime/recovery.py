@@ -78,9 +78,9 @@ class Restarts:
         """Start latents per measurement."""
         return 2 * self.count if self.mirrored else self.count
 
-    def draw(self, rows: int, size: int) -> FloatArray:
-        """Return the start latents of ``rows`` measurements, [starts, rows, size]."""
-        z0 = initial_latents(rows, size, self.seed, self.count, self.kind)
+    def draw(self, rows: int, size: int, y: FloatArray | None = None) -> FloatArray:
+        """Return the start latents of ``rows`` measurements y, [starts, rows, size]."""
+        z0 = initial_latents(rows, size, self.seed, self.count, self.kind, y)
         if self.latent is not None:
             z0[0] = self.latent
         return np.concatenate([z0, -z0]) if self.mirrored else z0
@@ -112,7 +112,7 @@ def recover(
         progress: Called with (step, steps) over all batches.
     """
     begin = time.perf_counter()
-    z0 = restarts.draw(len(y), latent_size)
+    z0 = restarts.draw(len(y), latent_size, y)
     rows = max(1, max_rows // restarts.starts)
     starts = range(0, len(y), rows)
     parts = []

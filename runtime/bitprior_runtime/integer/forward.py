@@ -36,10 +36,10 @@ class Activations:
     def repeated(self, count: int) -> "Activations":
         """Return those of one row as those of ``count`` equal rows, without a copy."""
         made = Activations(0, np.empty(0, np.int64))
-        made.values, made.positive = (
-            {key: np.broadcast_to(rows, (count, rows.shape[1])) for key, rows in kept.items()}
-            for kept in (self.values, self.positive)
-        )
+        for key, rows in self.values.items():
+            made.values[key] = np.broadcast_to(rows, (count, rows.shape[1]))
+        for key, above in self.positive.items():
+            made.positive[key] = np.broadcast_to(above, (count, above.shape[1]))
         return made
 
 

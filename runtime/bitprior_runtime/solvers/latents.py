@@ -5,14 +5,21 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero"]
+from bitprior_runtime.errors import UsageError
+
+InitialLatent: TypeAlias = Literal["unit-normal", "normal", "clamped-normal", "zero", "measurement"]
 Projection: TypeAlias = Literal["none", "unit-sphere"]
 
 SMALLEST_NORM = 1e-12  # a latent of all zeros has no direction, and stays
 
 
 def initial_latents(
-    count: int, size: int, seed: int, restarts: int = 1, kind: InitialLatent = "unit-normal"
+    count: int,
+    size: int,
+    seed: int,
+    restarts: int = 1,
+    kind: InitialLatent = "unit-normal",
+    y: NDArray[Any] | None = None,
 ) -> NDArray[np.float32]:
     """Draw start latents z0.
 
@@ -25,19 +32,42 @@ def initial_latents(
         restarts: Latents per row.
         kind: ``unit-normal``: N(0, I_k) scaled to unit L2 norm (as Deep Compressed Sensing
             does); ``normal``: N(0, I_k); ``clamped-normal``: N(0, I_k) with every entry clipped
-            to [-1,1] (as Generator Surgery does); ``zero``.
+            to [-1,1] (as Generator Surgery does); ``zero``; ``measurement``: y itself, of further
+            restarts N(0, I_k) of the same root mean square.
+        y: Measurements [count, k], for the kind ``measurement``.
 
     Returns:
         float32 [restarts, count, k].
+
+    Raises:
+        UsageError: The kind is ``measurement``, and y is missing or has not k values.
     """
     if kind == "zero":
         return np.zeros((restarts, count, size), dtype=np.float32)
     streams = [np.random.default_rng([seed, restart]) for restart in range(restarts)]
     z = np.stack([stream.standard_normal((count, size), dtype=np.float32) for stream in streams])
+    if kind == "measurement":
+        return _around(_latents_of(y, size), z)
     if kind == "unit-normal":
         z /= np.linalg.norm(z, axis=-1, keepdims=True)
     elif kind == "clamped-normal":
         np.clip(z, -1, 1, out=z)
+    return z
+
+
+def _latents_of(y: NDArray[Any] | None, size: int) -> NDArray[Any]:
+    if y is None or y.shape[1] != size:
+        found = "none" if y is None else f"{y.shape[1]}"
+        raise UsageError(
+            f"{size} measurements to start at", found, "start at a latent, or at another kind"
+        )
+    return y
+
+
+def _around(y: NDArray[Any], z: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put y in the place of the first restart, and the others at its size."""
+    z *= np.sqrt(np.square(y, dtype=np.float64).mean(axis=1, keepdims=True)).astype(np.float32)
+    z[0] = y
     return z
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bitprior_runtime.errors import UsageError
 from bitprior_runtime.solvers import hard_threshold, initial_latents
 
 
@@ -53,3 +54,19 @@ def test_clamped_normal_latents_are_clipped_not_drawn_anew():
     np.testing.assert_array_equal(clamped, np.clip(free, -1, 1))
     # 31.7 % of N(0,1) lies outside of [-1,1]
     assert (np.abs(clamped) == 1).mean() == pytest.approx(0.317, abs=0.02)
+
+
+def test_a_latent_that_starts_at_the_measurement_is_it_and_restarts_are_of_its_size():
+    y = np.random.default_rng(0).normal(0, 3, (4, 500)).astype(np.float32)
+    z = initial_latents(4, 500, 0, 3, "measurement", y)
+    assert z.dtype == np.float32
+    np.testing.assert_array_equal(z[0], y)
+    ratio = np.sqrt(np.square(z[1:]).mean(axis=2) / np.square(y).mean(axis=1))
+    assert np.abs(ratio - 1).max() < 0.15
+    assert not np.array_equal(z[1], z[2])
+
+
+@pytest.mark.parametrize("y", [None, np.zeros((4, 5), np.float32)])
+def test_a_start_at_the_measurement_needs_one_of_the_latents_size(y):
+    with pytest.raises(UsageError, match="6 measurements to start at"):
+        initial_latents(4, 6, 0, kind="measurement", y=y)
