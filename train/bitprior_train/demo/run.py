@@ -3,17 +3,19 @@
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bitprior_export.exporter import export_run
 from bitprior_export.report import Findings, Report, parse_result, parse_samples, write_report
+from bitprior_export.report.photo.results import PhotoResult
 from bitprior_runtime.errors import CheckFailedError
 from bitprior_runtime.images import write_array
 from bitprior_runtime.model import Model, load
 from bitprior_train.data import load_dataset
 from bitprior_train.demo.facts import gather_facts
+from bitprior_train.demo.photo import recover_photo
 from bitprior_train.evaluate_session import Question, evaluate_bundles
 from bitprior_train.session import Request, resolve_config, train_run
 
@@ -37,16 +39,20 @@ class DemoResult:
         report: The report's contents.
         path: Where it was written.
         bundles: The bundle of each bit width.
+        photo: The recovered photo; None: there was no prior for it.
         seconds: Wall time.
     """
 
     report: Report
     path: Path
     bundles: dict[int, Path]
+    photo: PhotoResult | None
     seconds: float
 
 
-def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> DemoResult:
+def run_demo(
+    folder: Path, seed: int, steps: int, command: str, photo_priors: Sequence[Path], say: Say
+) -> DemoResult:
     """Run the demo into a folder: runs/, bundles, results/, measurements.npy, report.html.
 
     Args:
@@ -54,6 +60,7 @@ def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> Dem
         seed: Seed of everything.
         steps: Training steps of the common start, and of each width after it.
         command: The command line, for the report.
+        photo_priors: Priors that recover the photo.
         say: Told of each thing done, in one line.
     """
     begin = time.perf_counter()
@@ -73,6 +80,7 @@ def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> Dem
     widest = load(bundles[32])
     results = folder / "results"
     results.mkdir(exist_ok=True)
+    photo = recover_photo(photo_priors, results, command, say)
     answer = evaluate_bundles(
         Question(
             bundles=list(bundles.values()),
@@ -91,14 +99,14 @@ def run_demo(folder: Path, seed: int, steps: int, command: str, say: Say) -> Dem
         say(f"Recovered {len(data.test)} test images at {row.bits} bits: {row.psnr.mean:.2f} dB")
     report = Report(
         "bitprior: what a bit width costs",
-        _summary(widest),
-        Findings([found]),
+        _summary(widest, photo),
+        Findings([found], photos=[] if photo is None else [photo]),
         gather_facts(data, found.rows[0], config, seed, command),
     )
     write_array(folder / "measurements.npy", answer.measurements[:SHOWN])
     path = folder / "report.html"
     write_report(path, report)
-    return DemoResult(report, path, bundles, time.perf_counter() - begin)
+    return DemoResult(report, path, bundles, photo, time.perf_counter() - begin)
 
 
 def _train(run: Path, bits: int, seed: int, steps: int, start: Path | None, say: Say) -> None:
@@ -124,8 +132,10 @@ def _verify(model: Model, bits: int, say: Say) -> None:
     say(f"Verified {len(checks)} quantities of {len(model.bundle.golden.latents)} golden cases")
 
 
-def _summary(model: Model) -> str:
-    return (
+def _summary(model: Model, photo: PhotoResult | None) -> str:
+    first = "First a photo, recovered by the priors that come with bitprior from a tenth of its "
+    first += "number of pixels in measurements, then handwritten digits, with priors trained here. "
+    return ("" if photo is None else first) + (
         f"Handwritten digits of {math.prod(model.geometry)} pixels, each measured by only "
         f"{model.bundle.manifest.measurement.size} numbers and recovered from them by searching "
         "the latent space of a small generator. The generator's weights have 32, 4, 3, 2 or 1 "

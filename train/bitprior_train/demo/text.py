@@ -7,12 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from bitprior_export.report.flat import records
+from bitprior_export.report.photo.flat import photo_records
+from bitprior_export.report.photo.results import PhotoResult
 from bitprior_train.demo.run import DemoResult
 
 
 def print_result(result: DemoResult, folder: str) -> None:
-    """Print the table of bit widths, and what to try next."""
+    """Print the photo, the table of bit widths, and what to try next."""
     console = Console(highlight=False)
+    if result.photo is not None:
+        console.print(_photo_table(result.photo))
     console.print(_table(result))
     bundle = result.bundles[4]
     console.print(
@@ -25,6 +29,27 @@ def print_result(result: DemoResult, folder: str) -> None:
         "  and, with MNIST, the tutorial in the README: bitprior train mnist --bits 4 ...",
         soft_wrap=True,
     )
+
+
+def _photo_table(photo: PhotoResult) -> Table:
+    share = photo.rows[0].percent
+    title = f"A photo recovered from measurements of {share} of its pixels' number"
+    table = Table(title=title)
+    for column in ("method", "PSNR, dB", "start, dB", "SSIM", "file, bytes", "ms"):
+        table.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
+    for row in sorted(photo.rows, key=lambda row: row.prior is None):
+        start = row.start_psnr
+        prior = row.prior
+        table.add_row(
+            row.label if prior is None else f"{prior.bundle}, {row.label}",
+            f"{row.psnr.mean:.2f}",
+            "" if start is None else f"{start.mean:.2f}",
+            f"{row.ssim.mean:.3f}",
+            "" if prior is None else f"{prior.bundle_bytes:,}",
+            f"{row.times[0].fastest:.0f}" if row.times else "",
+            style="dim" if prior is None else None,
+        )
+    return table
 
 
 def _table(result: DemoResult) -> Table:
@@ -53,6 +78,7 @@ def as_json(result: DemoResult) -> dict[str, Any]:
     return {
         "report": str(result.path),
         "bundles": {str(bits): str(path) for bits, path in result.bundles.items()},
+        "photo": [] if result.photo is None else list(photo_records([result.photo])),
         "rows": list(records(result.report.findings.results)),
         "baselines": [asdict(each) for each in result.report.findings.results[0].baselines],
         "facts": dict(result.report.facts),

@@ -9,6 +9,7 @@ import numpy as np
 
 from bitprior_runtime.images.png import to_bytes
 from bitprior_runtime.model import Model
+from bitprior_runtime.summary import SummaryRow, summarise
 from bitprior_train.evaluate_rows import is_busy, machine, training_of
 from bitprior_train.metrics import mean_of
 from bitprior_train.photo_evaluation.evaluation import Bench, Found
@@ -60,13 +61,14 @@ def prior_facts(stem: str, model: Model, found: Found) -> dict[str, Any]:
     """
     info, recovery = model.info, found.recovery
     assert recovery is not None
+    layers = layers_of(model)
     return {
         "bundle": stem,
         "digest": info["digest"],
         "bits": info["bits"],
-        "mean_bits": mean_bits(info["layers"]),
-        "weights": sum(row["weights"] for row in info["layers"]),
-        "widths": weights_by_bits(info["layers"]),
+        "mean_bits": mean_bits(layers),
+        "weights": sum(row.weights for row in layers if row.bits is not None),
+        "widths": weights_by_bits(layers),
         "bytes": info["bytes"],
         "solver": recovery.solver,
         "steps": int(recovery.steps.max()),
@@ -79,16 +81,23 @@ def prior_facts(stem: str, model: Model, found: Found) -> dict[str, Any]:
     }
 
 
-def weights_by_bits(layers: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def layers_of(model: Model) -> Sequence[SummaryRow]:
+    """Return the layers of all of a prior's networks, those of its search included."""
+    bundle = model.bundle
+    layers = summarise(bundle.generator, bundle.sensing)
+    return layers + (summarise(bundle.search.start, bundle.search.penalty) if bundle.search else [])
+
+
+def weights_by_bits(layers: Sequence[SummaryRow]) -> dict[str, int]:
     """Return how many weights have how many bits, the narrowest first."""
     found: dict[int, int] = {}
     for row in layers:
-        if row["bits"] is not None and row["weights"]:
-            found[row["bits"]] = found.get(row["bits"], 0) + row["weights"]
+        if row.bits is not None and row.weights:
+            found[row.bits] = found.get(row.bits, 0) + row.weights
     return {str(bits): found[bits] for bits in sorted(found)}
 
 
-def mean_bits(layers: Sequence[Mapping[str, Any]]) -> float:
+def mean_bits(layers: Sequence[SummaryRow]) -> float:
     """Return the mean bits of a weight, over all layers of all networks that have weights."""
     by_bits = weights_by_bits(layers)
     total = sum(by_bits.values())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bitprior_export.report.grid import Cell, Line
 from bitprior_export.report.photo.figures import ratio_figure
-from bitprior_export.report.photo.results import PhotoPictures, PhotoResult
+from bitprior_export.report.photo.results import PhotoPictures, PhotoResult, PhotoRow
 from bitprior_export.report.photo.selection import OfSet, by_set
 from bitprior_export.report.photo.tables import (
     TIMED_RATIO,
@@ -70,30 +70,33 @@ def _shown_result(found: OfSet) -> PhotoResult | None:
 
 
 def picture_lines(found: OfSet, result: PhotoResult, pictures: PhotoPictures) -> Sequence[Line]:
-    """Return a line of pictures for each photo: original, linear decoding, each prior."""
-    rows = {row: index for index, row in enumerate(pictures.rows.tolist())}
+    """Return a line of pictures for each photo: original, linear decoding, each prior.
+
+    Under a photo that is alone stands what each prior costs, too.
+    """
     label_of = {id(row): label for label, of in found.rows.items() for row in of.values()}
-    columns = [
-        (label_of[id(result.rows[row])], index)
-        for row, index in rows.items()
-        if id(result.rows[row]) in label_of and result.rows[row].method not in _NOT_SHOWN
-    ]
+    columns = []
+    for index, number in enumerate(pictures.rows.tolist()):
+        row = result.rows[number]
+        if id(row) in label_of and row.method not in _NOT_SHOWN:
+            columns.append((label_of[id(row)], index, row))
     # What needs no prior stands beside the original.
     order = list(found.rows)
     columns.sort(key=lambda column: (column[0] in found.priors, order.index(column[0])))
+    shown = min(SHOWN, len(pictures.original))
     lines = []
-    for photo in range(min(SHOWN, len(pictures.original))):
+    for photo in range(shown):
         cells = [Cell(picture(pictures.original[photo]), ["original"])]
-        cells += [
-            Cell(
-                picture(pictures.recovered[index, photo]),
-                [
-                    label,
-                    f"{pictures.psnr[index, photo]:.2f} dB",
-                    f"{pictures.ssim[index, photo]:.3f}",
-                ],
-            )
-            for label, index in columns
-        ]
+        for label, index, row in columns:
+            quality = pictures.psnr[index, photo], pictures.ssim[index, photo]
+            captions = [label, f"{quality[0]:.2f} dB", f"{quality[1]:.3f}"]
+            captions += _costs(row) if len(pictures.original) == 1 else []
+            cells.append(Cell(picture(pictures.recovered[index, photo]), captions))
         lines.append(Line("", cells))
     return lines
+
+
+def _costs(row: PhotoRow) -> Sequence[str]:
+    if row.prior is None:
+        return []
+    return [f"{row.prior.bundle_bytes:,} bytes", *(f"{t.fastest:.0f} ms" for t in row.times[:1])]
