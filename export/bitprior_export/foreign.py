@@ -138,8 +138,8 @@ def _open_generator(options: ForeignOptions) -> Translation:
 
 
 def _latents(generator: Translation, kind: InitialLatent, seed: int) -> NDArray[np.float32]:
-    # A generator is not to be judged by one image, though recoveries start from zero; and nothing is
-    # measured yet.
+    # A generator is not to be judged by one image, though recoveries start from zero; and
+    # nothing is measured yet.
     one = kind == "measurement" or (kind == "zero" and seed == HIDDEN_SEED)
     drawn: InitialLatent = "normal" if one else kind
     (latents,) = initial_latents(IMAGES, ends(generator)[0][0], seed, kind=drawn)

@@ -6,10 +6,12 @@ from typing import Any
 from bitprior_runtime.budget import Budget, budget
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.bundle.limits import MAX_PROGRAM_BYTES
+from bitprior_runtime.bundle.manifest import NO_MEASUREMENT
 from bitprior_runtime.cost import Cost, cost
 from bitprior_runtime.program import Program
 from bitprior_runtime.proximal_defaults import loop_options
-from bitprior_runtime.summary import render_summary, summarise
+from bitprior_runtime.summary import SummaryRow, render_summary, rows_of
+from bitprior_runtime.widths import widths_of
 
 
 def describe(bundle: Bundle, file_bytes: int) -> dict[str, Any]:
@@ -29,15 +31,19 @@ def describe(bundle: Bundle, file_bytes: int) -> dict[str, Any]:
         "latent": manifest.latent,
         "measurement": asdict(manifest.measurement),
         "bits": manifest.bits,
+        "widths": asdict(widths_of(bundle)),
         "grid": manifest.grid,
         "granularity": manifest.granularity,
         "solver": asdict(manifest.solver),
+        "frames": None if manifest.frames is None else asdict(manifest.frames),
+        "search": _search(bundle),
         "bytes": {
             "generator": stored_bytes(bundle.generator),
             "sensing": stored_bytes(bundle.sensing),
+            **({} if bundle.search is None else {"search": bundle.search.stored_bytes}),
             "bundle": file_bytes,
         },
-        "layers": [asdict(row) for row in summarise(bundle.generator, bundle.sensing)],
+        "layers": [asdict(row) for row in layers(bundle)],
         "cost": {name: asdict(found) for name, found in costs(bundle).items()},
         "memory": {**asdict(needed(bundle)), "most": MAX_PROGRAM_BYTES},
         "golden_cases": len(bundle.golden.latents),
@@ -52,6 +58,18 @@ def stored_bytes(program: Program) -> int:
     return sum(tensor.stored_bytes for tensor in program.tensors.values())
 
 
+def layers(bundle: Bundle) -> list[SummaryRow]:
+    """Return one row for each node of the programs that the bundle's file holds."""
+    return [row for program in bundle.stored_programs.values() for row in rows_of(program)]
+
+
+def _search(bundle: Bundle) -> dict[str, Any] | None:
+    if bundle.search is None:
+        return None
+    schedule, covariance = bundle.search.schedule, bundle.search.covariance
+    return {"steps": schedule.steps, "mean": covariance.mean, "lags": len(covariance.table)}
+
+
 def needed(bundle: Bundle) -> Budget:
     """Return what both programs take for one image, see :mod:`bitprior_runtime.budget`."""
     return budget((bundle.generator, bundle.sensing))
@@ -59,11 +77,9 @@ def needed(bundle: Bundle) -> Budget:
 
 def costs(bundle: Bundle) -> dict[str, Cost]:
     """Return what each program costs for one image, see :mod:`bitprior_runtime.cost`."""
-    rows = summarise(bundle.generator, bundle.sensing)
-    return {
-        name: cost([row for row in rows if row.program == name])
-        for name in ("generator", "sensing")
-    }
+    programs = {"generator": bundle.generator, "sensing": bundle.sensing}
+    programs |= {str(name): program for name, program in bundle.stored_programs.items()}
+    return {name: cost(rows_of(program)) for name, program in programs.items()}
 
 
 def as_text(bundle: Bundle, file_bytes: int) -> str:
@@ -79,16 +95,28 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
         if key in training
     )
     head = f"{manifest.name}: {manifest.bits}-bit prior, format {manifest.format}"
+    widths = widths_of(bundle).text
+    if widths != f"{manifest.bits}-bit":
+        head = f"{manifest.name}: {widths}; format {manifest.format}"
     maker = f"{file_bytes:,} bytes, made by bitprior {manifest.producer.bitprior}"
     share = (
         f"{size} measurements ({size / (c * h * w):.1%} of the values, {manifest.measurement.kind})"
     )
+    if manifest.measurement.kind == NO_MEASUREMENT:
+        share = "no sensing network: recover with an operator"
+    if manifest.frames is not None:
+        share += f"; any frame, {manifest.frames.stride} pixels for one of its maps"
     loop = loop_options(solver, solver.steps)
     steps = f"{solver.name}, {loop.steps} steps of {loop.step_size:.4g}"
     if loop.momentum:
         steps += ", dense" if loop.sparsity is None else f", s = {loop.sparsity}"
     if loop.projection != "none":
         steps += f", projected to the {loop.projection}"
+    if solver.name == "learned":
+        steps = f"learned, {solver.steps} steps"
+    if bundle.search is not None:
+        steps += f"; its search takes {bundle.search.stored_bytes:,} bytes beside the generator's"
+        steps += f" {stored_bytes(bundle.generator):,}"
     memory = f"memory for one image {needed(bundle).total / 1e6:,.1f} MB"
     memory += f" of the {MAX_PROGRAM_BYTES / 1e6:,.0f} MB that a bundle may take"
     lines = [
@@ -99,9 +127,10 @@ def as_text(bundle: Bundle, file_bytes: int) -> str:
         *(
             f"  {name}: {each.macs:,} MACs, {each.bops:,} BOPs, weights {each.weight_bits:,} bits"
             for name, each in costs(bundle).items()
+            if name in bundle.stored_programs
         ),
         f"  {memory}",
         "",
-        render_summary(summarise(bundle.generator, bundle.sensing)),
+        render_summary(layers(bundle)),
     ]
     return "\n".join(lines)
