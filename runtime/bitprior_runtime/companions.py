@@ -8,7 +8,17 @@ from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.errors import CheckFailedError, UsageError
 from bitprior_runtime.files import read_bytes
 
-KINDS = ("generate", "sense", "gradient", "recover")
+# The last four are of priors of any frame.
+KINDS = (
+    "generate",
+    "sense",
+    "gradient",
+    "recover",
+    "vjp",
+    "start",
+    "penalty",
+    "penalty_vjp",
+)
 MAX_BYTES = 512 * 2**20
 
 
@@ -20,7 +30,7 @@ def read_companions(bundle: Bundle, folder: str | os.PathLike[str]) -> dict[str,
         folder: Where its ONNX files are.
 
     Returns:
-        Their contents by kind: ``generate``, ``sense``, ``gradient``, ``recover``.
+        Their contents by kind, those of KINDS that there are.
 
     Raises:
         UsageError: The bundle was exported without such files.

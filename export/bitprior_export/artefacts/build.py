@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import onnx
 
+from bitprior_export.artefacts.frames import build_frame_graph
 from bitprior_export.artefacts.metadata import describe
 from bitprior_export.graphs import (
     Form,
@@ -18,6 +19,7 @@ from bitprior_export.graphs.half import to_half
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.bundle.limits import TRACE_STEPS
 from bitprior_runtime.errors import UsageError
+from bitprior_runtime.frames.onnx_kinds import frame_kinds, serves_frames
 from bitprior_runtime.profiles import Profile
 from bitprior_runtime.proximal_defaults import loop_options
 
@@ -53,6 +55,11 @@ def build_artefacts(bundle: Bundle, target: Profile) -> dict[str, onnx.ModelProt
     """
     onnx_support = target.onnx
     form = Form(onnx_support.opset, onnx_support.ir_version, onnx_support.batch or None)
+    if serves_frames(bundle):
+        return {
+            kind: build_frame_graph(bundle, kind, describe(bundle, kind, target, False), form)
+            for kind in frame_kinds(bundle)
+        }
     return {kind: _build(kind, bundle, target, form) for kind in onnx_support.files}
 
 

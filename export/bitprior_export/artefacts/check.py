@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from bitprior_export.artefacts.frame_check import check_frame_graph
 from bitprior_export.artefacts.gradient_check import check_gradient, graph_values
 from bitprior_export.artefacts.nodes import (
     HALF_TOLERANCE,
@@ -16,6 +17,8 @@ from bitprior_export.artefacts.nodes import (
 from bitprior_export.artefacts.step_check import check_step
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.frames.onnx_kinds import serves_frames
+from bitprior_runtime.frames.onnx_replay import replay_frames
 from bitprior_runtime.golden import Check
 from bitprior_runtime.onnx_check import replay_onnx
 from bitprior_runtime.onnx_graph import OnnxGraph
@@ -42,7 +45,7 @@ def check_artefacts(bundle: Bundle, models: Mapping[str, onnx.ModelProto]) -> Ar
 
     Args:
         bundle: The bundle they belong to.
-        models: Some of ``generate``, ``sense``, ``gradient`` and ``recover``.
+        models: Graphs by kind.
 
     Raises:
         CheckFailedError: A node differs, the first one is named; or a graph as a whole does.
@@ -71,10 +74,11 @@ def check_files(bundle: Bundle, files: Mapping[str, bytes]) -> ArtefactReport:
 
 def _compare(bundle: Bundle, models: Mapping[str, onnx.ModelProto]) -> ArtefactReport:
     report = NodeReport()
+    framed = serves_frames(bundle)
     for kind, model in models.items():
-        report.add(_check_nodes(bundle, kind, model))
+        report.add((check_frame_graph if framed else _check_nodes)(bundle, kind, model))
     graphs = {kind: OnnxGraph(model.SerializeToString()) for kind, model in models.items()}
-    checks = replay_onnx(bundle, graphs)
+    checks = (replay_frames if framed else replay_onnx)(bundle, graphs)
     return ArtefactReport(report.nodes, report.max_difference, tuple(checks))
 
 

@@ -1,6 +1,7 @@
 """What an ONNX file says about itself: its metadata_props."""
 
 from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.frames.onnx_kinds import serves_frames
 from bitprior_runtime.profiles import Profile
 from bitprior_runtime.proximal_defaults import loop_options
 
@@ -32,19 +33,38 @@ _ENDS = {
 }
 
 
+_MAPS, _FRAMED = "latent maps, float32 [B,C,h,w]", "float32 [B,C,H,W], any frame on its canvas"
+_ENDS_ON_MAPS = {
+    "generate": ({"z": _MAPS}, {"image": f"G(z), not clipped: {_FRAMED}"}),
+    "vjp": (
+        {"z": _MAPS, "cotangent": f"of the image, {_FRAMED}"},
+        {"gradient": f"J_G^T cotangent, as {_MAPS}"},
+    ),
+    "start": (
+        {"u": f"linear estimate - mean, and its standard deviation, [B,2,H,W]: {_FRAMED}"},
+        {"z": f"start {_MAPS}"},
+    ),
+    "penalty": ({"z": _MAPS}, {"w": "K1 z, float32 [B,P,h,w]"}),
+    "penalty_vjp": (
+        {"cotangent": "of w, float32 [B,P,h,w]"},
+        {"gradient": f"K1^T cotangent, as {_MAPS}"},
+    ),
+}
+
+
 def describe(bundle: Bundle, kind: str, target: Profile, half: bool) -> dict[str, str]:
     """Return the metadata of a file.
 
     Args:
         bundle: Its bundle.
-        kind: ``generate``, ``sense``, ``gradient`` or ``recover``.
+        kind: Of the file, see :mod:`.build`.
         target: The board it is made for.
         half: It computes in float16.
     """
     manifest = bundle.manifest
     solver = manifest.solver
     loop = loop_options(solver, solver.steps)
-    inputs, outputs = _ENDS[kind]
+    inputs, outputs = (_ENDS_ON_MAPS if serves_frames(bundle) else _ENDS)[kind]
     low, high = manifest.value_range
     return {
         "name": manifest.name,

@@ -14,9 +14,10 @@ from bitprior_export.artefacts.check import ArtefactReport, check_artefacts
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.errors import UnwritableOutputError
 from bitprior_runtime.files import check_folder, write_atomically
+from bitprior_runtime.frames.onnx_kinds import FRAME_GRAPHS
 from bitprior_runtime.profiles import Profile, load_profile
 
-NAMES = tuple(f"{kind}.onnx" for kind in BUILDERS)
+NAMES = tuple(f"{kind}.onnx" for kind in dict.fromkeys((*BUILDERS, *FRAME_GRAPHS)))
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Artefact:
 
     Attributes:
         name: File name.
-        kind: ``generate``, ``sense``, ``gradient`` or ``recover``.
+        kind: ``generate``, ``sense``, ``gradient`` or ``recover``; or, of a prior of any frame, one
+            of FRAME_GRAPHS.
         bytes: Its size.
         sha256: Hash of its content, 64 hexadecimal digits.
     """

@@ -13,6 +13,8 @@ from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.companions import read_companions
 from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import CheckFailedError, UsageError
+from bitprior_runtime.frames.onnx_kinds import serves_frames
+from bitprior_runtime.frames.onnx_replay import replay_frames
 from bitprior_runtime.golden import Check
 from bitprior_runtime.model import Model, load
 from bitprior_runtime.onnx_check import replay_onnx
@@ -79,7 +81,8 @@ def _check_onnx(bundle: Bundle, folder: Path) -> tuple[int, list[Check]]:
     """
     files = read_companions(bundle, folder)
     if find_spec("onnx") is None or find_spec("bitprior_export") is None:
-        return 0, replay_onnx(bundle, {kind: OnnxGraph(data) for kind, data in files.items()})
+        replay_files = replay_frames if serves_frames(bundle) else replay_onnx
+        return 0, replay_files(bundle, {kind: OnnxGraph(data) for kind, data in files.items()})
     from bitprior_export.artefacts import check_files
 
     report = check_files(bundle, files)

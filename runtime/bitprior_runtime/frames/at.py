@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.engines.base import DifferentiableEngine
-from bitprior_runtime.engines.registry import AUTO, EngineContext, make_engine
+from bitprior_runtime.engines.registry import AUTO, EngineContext, make_engine, onnx_folder
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.frames.framed import FramedPrior, PriorAtFrame
+from bitprior_runtime.frames.onnx_frames import OnnxFramedPrior
+from bitprior_runtime.frames.onnx_kinds import serves_frames
 from bitprior_runtime.frames.tiled import TiledPrior
 
 
@@ -36,6 +38,9 @@ def prior_at(
             )
         return made
 
+    if engine == "onnx" and serves_frames(context.bundle):
+        folder = onnx_folder(context, engine)
+        return OnnxFramedPrior(context.bundle, frame, folder, context.threads)
     if context.bundle.manifest.frames is not None:
         return FramedPrior(context.bundle, frame, make)
     return TiledPrior(context.bundle, frame, make)
