@@ -68,7 +68,7 @@ def test_bfloat16_makes_nearly_the_images_of_float32() -> None:
 def test_steps_are_those_of_the_gradient_of_the_measurement_loss() -> None:
     whole = networks()
     y = torch.randn(2, 6)
-    first, second = descend(whole, y, 1, 0.1)
+    first, second = descend(whole.generator, whole.sensing, y, 1, 0.1)
     assert torch.equal(first, y)
     z = y.clone().requires_grad_(True)
     loss = (whole.sensing(whole.generator(z)) - y).square().sum()

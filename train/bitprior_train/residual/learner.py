@@ -1,10 +1,14 @@
 """What training changes, and one step of it."""
 
+from functools import partial
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from bitprior_train.checkpoint import below
-from bitprior_train.residual.config import ResidualConfig
+from bitprior_train.quantisers import quantised_parameters
+from bitprior_train.residual.config import ResidualConfig, ResidualQuantiserConfig
 from bitprior_train.residual.networks import Geometry, ResidualNetworks
 from bitprior_train.residual.optimiser import ResidualOptimiser, share_of_rates
 from bitprior_train.residual.recovery import descend
@@ -32,6 +36,8 @@ class ResidualLearner:
             torch.manual_seed(config.run.seed)
             low = config.run.precision == "bfloat16"
             self.networks = ResidualNetworks(config.model, geometry, config.quantiser, low)
+            plain = ResidualNetworks(config.model, geometry, ResidualQuantiserConfig(), low)
+        self._twin = plain.generator.requires_grad_(False)  # to be called with theta_Q
         self._make_optimiser()
 
     def step(self, x: Tensor, step: int, random: torch.Generator) -> float:
@@ -40,20 +46,28 @@ class ResidualLearner:
         if config.flips:
             mirrored = torch.rand(len(x), 1, 1, 1, generator=random) < 0.5
             x = torch.where(mirrored, x.flip(3), x)
+        # The weights are quantised once, however often G is called.
+        theta_q = quantised_parameters(self.networks.generator)
         y = self.networks.sensing(x)
-        error = (self.networks.generator(self._latents(y, step, random)) - x).square()
+        z = self._latents(theta_q, y, step, random)
+        error = (functional_call(self._twin, theta_q, (z,)) - x).square()
         loss = torch.log(error.flatten(1).mean(1) + _LEAST_ERROR).mean()
         loss.backward()
         self._optimiser.step(share_of_rates(self.config, step))
         return float(loss.detach())
 
-    def _latents(self, y: Tensor, step: int, random: torch.Generator) -> Tensor:
+    def _latents(
+        self, theta_q: dict[str, Tensor], y: Tensor, step: int, random: torch.Generator
+    ) -> Tensor:
         """Return z: y, or, where steps are unrolled, y and the change that they make as it is."""
         config = self.config
         if step < (1 - config.optimiser.unrolled) * config.optimiser.steps:
             return y
         steps = int(torch.randint(1, config.recovery.steps + 1, (), generator=random))
-        reached = descend(self.networks, y, steps, config.recovery.step_size)[-1]
+        fixed = {name: weight.detach() for name, weight in theta_q.items()}
+        generator = partial(_call, self._twin, fixed)
+        sensing = partial(_call, self.networks.sensing, {})
+        reached = descend(generator, sensing, y, steps, config.recovery.step_size)[-1]
         return y + (reached - y).detach()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -90,3 +104,8 @@ class ResidualLearner:
     def _make_optimiser(self) -> None:
         named = dict(self.networks.named_parameters())
         self._optimiser = ResidualOptimiser(self.config.optimiser, named)
+
+
+def _call(network: nn.Module, weights: dict[str, Tensor], inputs: Tensor) -> Tensor:
+    output: Tensor = functional_call(network, weights, (inputs,))
+    return output

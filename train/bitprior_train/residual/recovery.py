@@ -1,21 +1,26 @@
 """The few gradient steps of a recovery, from the measurement, in torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from bitprior_train.residual.networks import ResidualNetworks
 
+Network = Callable[[Tensor], Tensor]
+
 _LEAST_ERROR = 1e-10  # 100 dB
 _ROWS = 50  # images at a time
 
 
-def descend(networks: ResidualNetworks, y: Tensor, steps: int, step_size: float) -> list[Tensor]:
+def descend(
+    generator: Network, sensing: Network, y: Tensor, steps: int, step_size: float
+) -> list[Tensor]:
     """Return z_0 = y, z_1, ... of z <- z - step_size * grad ||y - A G(z)||^2, without graph.
 
     Args:
-        networks: Generator and sensing map.
+        generator: G.
+        sensing: A.
         y: Measurements [B,m].
         steps: How many.
         step_size: beta.
@@ -24,7 +29,7 @@ def descend(networks: ResidualNetworks, y: Tensor, steps: int, step_size: float)
     for _ in range(steps):
         with torch.enable_grad():
             z = found[-1].requires_grad_(True)
-            residual = networks.sensing(networks.generator(z)) - found[0].detach()
+            residual = sensing(generator(z)) - found[0].detach()
             (slope,) = torch.autograd.grad(residual.square().sum(), z)
         found[-1] = found[-1].detach()
         found.append(found[-1] - step_size * slope)
@@ -50,5 +55,6 @@ def recovery_psnr(
 
 def _psnr_of(networks: ResidualNetworks, images: Tensor, steps: int, size: float) -> Tensor:
     with torch.no_grad():
-        latents = descend(networks, networks.sensing(images), steps, size)
-        return torch.stack([psnr(networks.generator(z), images) for z in latents])
+        generator, sensing = networks.generator, networks.sensing
+        latents = descend(generator, sensing, sensing(images), steps, size)
+        return torch.stack([psnr(generator(z), images) for z in latents])
