@@ -21,7 +21,7 @@ from bitprior_runtime.frames.kept import KeptFrames
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
-from bitprior_runtime.operated import LEARNED, Operated
+from bitprior_runtime.operated import LEARNED, Operated, for_engine
 from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
 from bitprior_runtime.sensing.operator import Operator
@@ -311,12 +311,16 @@ class Model:
         activation_bits: int | None,
     ) -> Operated:
         """Bind the prior to an operator's frame; ``auto`` is the float engine."""
+        if not isinstance(operator, Operator):
+            known = "bitprior_runtime.sensing.Blocks or Matrix"
+            raise UsageError("an operator", f"{type(operator).__name__}", f"make one: {known}")
         engine = "float" if engine == AUTO else engine
         found = self.at(operator.frame, engine, kernel, threads, activation_bits)
         prior = cast(SearchedPrior, found)  # of a bundle that has a search it is one
         bundle = self.bundle
         defaults = bundle.manifest.solver
-        return Operated(prior, operator, bundle.search, defaults, found.name, found.kernel, noise)
+        form = for_engine(operator, engine)
+        return Operated(prior, form, bundle.search, defaults, found.name, found.kernel, noise)
 
     def _recover_operated(
         self,

@@ -13,12 +13,15 @@ from bitprior_runtime.engines.operated import OperatedEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
-from bitprior_runtime.sensing.linear_estimate import LinearEstimate, check_noise
+from bitprior_runtime.sensing.exact import ExactRectangles
+from bitprior_runtime.sensing.exact_estimate import ExactEstimate
+from bitprior_runtime.sensing.linear_estimate import LinearEstimate, check_noise, written_out
 from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import choose
 from bitprior_runtime.solvers.learned import (
     LearnedOptions,
+    Linear,
     SearchedPrior,
     Searching,
     learned,
@@ -117,7 +120,7 @@ class Operated:
         begin = time.perf_counter()
         options = learned_options(wishes, restarts)
         search = self.search
-        linear = LinearEstimate(self.operator, search.covariance, self.noise)
+        linear = self._linear(search)
         mean = search.covariance.mean
         found = learned(self.prior, search.schedule, mean, linear, y, options, progress)
         return Recovery(
@@ -138,10 +141,19 @@ class Operated:
         """Return the learned start latents [B,k] of measurements; None without a search."""
         if self.search is None:
             return None
-        covariance = self.search.covariance
-        linear = LinearEstimate(self.operator, covariance, self.noise)
-        searching = Searching(self.prior, self.search.schedule, covariance.mean, linear, y)
+        linear, mean = self._linear(self.search), self.search.covariance.mean
+        searching = Searching(self.prior, self.search.schedule, mean, linear, y)
         return np.asarray(searching.start(), np.float32)
+
+    def _linear(self, search: LearnedSearch) -> Linear:
+        if isinstance(self.operator, ExactRectangles):
+            return ExactEstimate(self.operator, search.covariance, self.noise)
+        return LinearEstimate(self.operator, search.covariance, self.noise)
+
+
+def for_engine(operator: Operator, engine: str) -> Operator:
+    """Return an operator in the form that an engine needs: the exact one for ``integer``."""
+    return written_out(operator).exact() if engine == "integer" else operator
 
 
 def learned_options(wishes: Mapping[str, Any], restarts: Restarts) -> LearnedOptions:

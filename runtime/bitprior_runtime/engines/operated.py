@@ -5,6 +5,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.sensing.exact import ExactRectangles
+from bitprior_runtime.sensing.exact_estimate import loss_in_order
 from bitprior_runtime.sensing.operator import Operator
 
 Array = NDArray[Any]
@@ -33,7 +35,7 @@ class OperatedEngine:
 
     Args:
         prior: G, on the operator's frame.
-        operator: A.
+        operator: A; with the exact form of one, losses too are the same bits on every machine.
         name: Name of the engine that the prior runs on.
         kernel: Name of its kernel.
     """
@@ -41,6 +43,7 @@ class OperatedEngine:
     def __init__(self, prior: Prior, operator: Operator, name: str, kernel: str) -> None:
         self.name, self.kernel = name, kernel
         self._prior, self._operator = prior, operator
+        self._exact = isinstance(operator, ExactRectangles)
 
     def generate(self, z: Array) -> Array:
         """Return G(z) in [0,1], [B,C,H,W]."""
@@ -55,17 +58,20 @@ class OperatedEngine:
 
     def loss(self, z: Array, y: Array) -> Array:
         """Return f(z), [B]."""
-        residual = self.sense(self._prior.generate(z)) - y
-        loss: Array = np.einsum("bm,bm->b", residual, residual)
-        return loss
+        return self._squares(self.sense(self._prior.generate(z)) - y)
 
     def value_and_grad(self, z: Array, y: Array) -> tuple[Array, Array]:
         """Return f(z), [B], and its gradient J_G^T A^T 2 (A G(z) - y), [B,k]."""
         residual = self.sense(self._prior.generate(z)) - y
-        loss: Array = np.einsum("bm,bm->b", residual, residual)
-        return loss, self._prior.vjp(z, self._operator.adjoint(2 * residual))
+        return self._squares(residual), self._prior.vjp(z, self._operator.adjoint(2 * residual))
 
     def vjp(self, z: Array, cotangent: Array) -> Array:
         """Return J^T c, [B,k], of J = d A G(z) / dz for c [B,m] and z [B,k], or [1,k] for all."""
         z = np.broadcast_to(z, (len(cotangent), z.shape[1]))
         return self._prior.vjp(np.ascontiguousarray(z), self._operator.adjoint(cotangent))
+
+    def _squares(self, residual: Array) -> Array:
+        if self._exact:
+            return loss_in_order(residual)
+        loss: Array = np.einsum("bm,bm->b", residual, residual)
+        return loss

@@ -66,6 +66,15 @@ class Rectangles:
         """SHA-256 of the matrix."""
         return digest(self.matrix)
 
+    def exact(self) -> "Rectangles":
+        """Return its exact twin, whose results are the same bits on every machine.
+
+        See :class:`bitprior_runtime.sensing.exact.ExactRectangles`.
+        """
+        from bitprior_runtime.sensing.exact import ExactRectangles
+
+        return ExactRectangles(self)
+
     def forward(self, x: NDArray[Any]) -> FloatArray:
         """Return A x, float32 [B, C * m], of images x [B,C,H,W]."""
         images = check_images(x, self.frame)

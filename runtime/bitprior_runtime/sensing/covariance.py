@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Beyond the table the covariance falls by e over this many pixels.
-_FALL = 90.0
+# Beyond the table the covariance falls by e over 90 pixels: by exp(-1/90) a pixel.
+_FALL = 0.9889503892939223
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,9 @@ class Covariance:
         near = self.table.astype(np.float64)[
             np.rint(dy * inside).astype(int), np.rint(dx * inside).astype(int)
         ]
-        lags: Floats = near * np.exp(-beyond / _FALL)
+        # Products one after the other are the same on every machine; exp is not.
+        fall = np.cumprod(np.full(int(beyond.max()) + 1, _FALL)) / _FALL
+        lags: Floats = near * fall[beyond]
         return lags
 
 

@@ -15,10 +15,10 @@ from bitprior_runtime.sensing.operator import FloatArray, Operator, Shape, named
 Floats = NDArray[np.float64]
 
 # Of the mean variance of the measurements: keeps dependent rows from dividing by nothing.
-_FLOOR = 1e-7
+FLOOR = 1e-7
 # Blocks of more pixels never have their covariance written out.
 _WRITTEN_OUT = 1600
-_LEAST_OPEN = 2.0**-8
+LEAST_OPEN = 2.0**-8
 _MAX_BYTES = 2**30
 
 
@@ -62,7 +62,7 @@ def _gain(a: Floats, ca: Floats, variance: NDArray[Any], noise: float) -> Gain:
     if not mean > 0:  # every row sees only pixels that do not exist
         nothing = np.zeros(ca.shape, np.float32)
         return Gain(nothing, np.sqrt(variance).astype(np.float32), float(noise > 0))
-    signal[np.diag_indices_from(signal)] += noise * noise + _FLOOR * mean
+    signal[np.diag_indices_from(signal)] += noise * noise + FLOOR * mean
     gain = np.linalg.solve(signal, ca.T).T
     variance = variance - np.einsum("nm,nm->n", gain, ca)
     deviation = np.sqrt(np.maximum(variance, 0))
@@ -102,7 +102,7 @@ class LinearEstimate:
     def __init__(self, operator: Operator, covariance: Covariance, noise: float = 0.0) -> None:
         self.operator = written_out(operator)
         self.noise = check_noise(noise)
-        shapes, self._kinds = _kinds(self.operator)
+        shapes, self._kinds = kinds_of(self.operator)
         gains = [_wiener(self.operator, covariance, noise, shape) for shape in shapes]
         self._gains = [gain.gain for gain in gains]
         level = covariance.deviation**2
@@ -110,7 +110,7 @@ class LinearEstimate:
         left = np.stack([gains[kind].deviation for kind in self._kinds])[np.newaxis, np.newaxis]
         self.deviation: FloatArray = self.operator.join(left)[0, 0]
         rms = float(np.sqrt(np.mean(self.deviation.astype(np.float64) ** 2)))
-        opened = float(np.log2(max(rms / covariance.deviation, _LEAST_OPEN)))
+        opened = float(np.log2(max(rms / covariance.deviation, LEAST_OPEN)))
         share = max(gain.noise_share for gain in gains)
         self.features = np.array([1.0, opened, share], np.float32)
 
@@ -121,6 +121,11 @@ class LinearEstimate:
     def inverse(self, r: NDArray[Any]) -> FloatArray:
         """Return P r, [B,C,H,W]: the damped pseudo-inverse, the estimate for white pixels."""
         return self.pulled(r, 1.0, 0.0)
+
+    def loss(self, r: FloatArray) -> FloatArray:
+        """Return the sum of squares of each row of r, [B]."""
+        sums: FloatArray = np.einsum("bm,bm->b", r, r)
+        return sums
 
     def pulled(self, r: NDArray[Any], inverse: float, estimate: float) -> FloatArray:
         """Return (inverse * P + estimate * K) r, [B,C,H,W], of measurements r [B, C * m]."""
@@ -174,7 +179,7 @@ def written_out(operator: Operator) -> Rectangles:
     return Matrix(rows.reshape(operator.size, -1), operator.frame)
 
 
-def _kinds(operator: Rectangles) -> tuple[list[Shape], NDArray[np.intp]]:
+def kinds_of(operator: Rectangles) -> tuple[list[Shape], NDArray[np.intp]]:
     """Return the kinds of blocks by the pixels that exist, and which kind each block is."""
     (rows, columns), (tall, wide) = operator.grid, operator.block
     low = operator.frame[0] - (rows - 1) * tall, operator.frame[1] - (columns - 1) * wide
@@ -187,7 +192,13 @@ def _kinds(operator: Rectangles) -> tuple[list[Shape], NDArray[np.intp]]:
     return list(shapes), np.array(order)
 
 
-def _seen(operator: Rectangles, shape: Shape) -> NDArray[np.bool_]:
+def seen_of(operator: Rectangles, shape: Shape) -> NDArray[np.bool_]:
+    """Return which pixels of a kind of block exist, [n].
+
+    Args:
+        operator: A.
+        shape: (height, width) of those that do.
+    """
     seen = np.zeros(operator.block, bool)
     seen[: shape[0], : shape[1]] = True
     return seen.ravel()
@@ -195,7 +206,7 @@ def _seen(operator: Rectangles, shape: Shape) -> NDArray[np.bool_]:
 
 def _wiener(operator: Rectangles, covariance: Covariance, noise: float, shape: Shape) -> Gain:
     """Return the gain of a kind of block under the covariance of photos."""
-    seen = _seen(operator, shape)
+    seen = seen_of(operator, shape)
     if len(seen) <= _WRITTEN_OUT:
         c = covariance.between(*operator.block)
         return linear_gain(operator.matrix, c, noise, seen)
@@ -206,6 +217,6 @@ def _wiener(operator: Rectangles, covariance: Covariance, noise: float, shape: S
 
 def _white(operator: Rectangles, variance: float, noise: float, shape: Shape) -> Gain:
     """Return the gain of a kind of block whose pixels know nothing of each other."""
-    seen = _seen(operator, shape)
+    seen = seen_of(operator, shape)
     a = operator.matrix.astype(np.float64)
     return _gain(a, variance * (a * seen).T, variance * seen, noise)

@@ -8,12 +8,13 @@ loss: see :class:`_Monotone`.
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.bundle.search import Schedule
+from bitprior_runtime.sensing.exact_estimate import ExactEstimate
 from bitprior_runtime.sensing.linear_estimate import LinearEstimate
 from bitprior_runtime.sensing.operator import FloatArray
 from bitprior_runtime.solvers.running import check_limits
@@ -29,6 +30,8 @@ _LATENTS = 12
 _ENOUGH = 1e-2
 _NOISE = 2.0
 _REJECTIONS = 3
+
+Linear: TypeAlias = LinearEstimate | ExactEstimate
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ class Searching:
         prior: SearchedPrior,
         schedule: Schedule,
         mean: float,
-        linear: LinearEstimate,
+        linear: Linear,
         y: FloatArray,
     ) -> None:
         self._prior, self._schedule = prior, schedule
@@ -185,7 +188,7 @@ class Searching:
         self.noise_loss = linear.noise**2 * y.shape[1]
         gray = np.full((1, 1, *linear.operator.frame), mean, np.float32)
         self._centred = y - linear.operator.forward(gray)
-        self.without_photo = np.einsum("bm,bm->b", self._centred, self._centred)
+        self.without_photo = linear.loss(self._centred)
 
     def start(self) -> Array:
         """Return z0, [B,k]."""
@@ -202,7 +205,7 @@ class Searching:
         """Return G(z), the residual y - A G(z) and its loss, of some rows of y."""
         image = self._prior.generate(z)
         residual = self._y[rows] - self._linear.operator.forward(image)
-        return image, residual, np.einsum("bm,bm->b", residual, residual)
+        return image, residual, self._linear.loss(residual)
 
     def pulled(self, z: Array, residual: Array, step: Step) -> Array:
         """Return step_size * J_G^T (adjoint P + estimate K) r, [B,k]."""
@@ -231,7 +234,7 @@ def learned(
     prior: SearchedPrior,
     schedule: Schedule,
     mean: float,
-    linear: LinearEstimate,
+    linear: Linear,
     y: FloatArray,
     options: LearnedOptions,
     progress: Progress | None = None,
