@@ -70,13 +70,17 @@ def photo_row(
     }
 
 
-def of_ratio(percent: int, bits: Sequence[int] = (32, 4, 1)) -> list[dict[str, Any]]:
+def of_ratio(
+    percent: int, bits: Sequence[int] = (32, 4, 1), photos: int = 2
+) -> list[dict[str, Any]]:
     """The rows of one operator: each width 0.1 dB below the one before, and what is plain."""
     priors = [
         photo_row(percent, psnr=20 + percent / 2 - index / 10, bits=each)
         for index, each in enumerate(bits)
     ]
-    return [*priors, *(photo_row(percent, method, 18.0) for method in PLAIN)]
+    rows = [*priors, *(photo_row(percent, method, 18.0) for method in PLAIN)]
+    values = {"photos": photos, "psnr_of": [20.0] * photos}
+    return [row | values for row in rows]
 
 
 def photo_result(*rows: dict[str, Any], **changed: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bitprior_runtime.cli.main import run
+from builders.photo_files import write_priors
 
 
 @pytest.fixture(scope="module")
@@ -12,7 +13,9 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert run(["demo", "--out", "demo", "--steps", "200"]) == 0
+        write_priors(folder)
+        priors = [f"--photo-prior=photo-{bits}bit.bitprior" for bits in (4, 1)]
+        assert run(["demo", "--out", "demo", "--steps", "200", *priors]) == 0
     return folder / "demo"
 
 
@@ -26,6 +29,14 @@ def test_the_report_shows_every_width(demo):
     text = (demo / "report.html").read_text("utf-8")
     for label in ("32-bit", "4-bit", "3-bit", "2-bit", "1-bit", "mean image", "PCA"):
         assert label in text
+
+
+def test_the_photo_comes_first_in_the_report_and_has_results_of_its_own(demo):
+    text = (demo / "report.html").read_text("utf-8")
+    assert 0 < text.index('id="photos-camera"') < text.index('id="digits"')
+    assert {path.name for path in (demo / "results").iterdir()} == {
+        "digits.json", "digits.npz", "photo.json", "photo.npz",
+    }  # fmt: skip
 
 
 def test_what_the_demo_suggests_next_works(demo, capsys, monkeypatch):

@@ -67,6 +67,9 @@ def run_demo(
     runs = folder / "runs"
     shutil.rmtree(runs, ignore_errors=True)
     runs.mkdir(parents=True)
+    results = folder / "results"
+    results.mkdir(exist_ok=True)
+    photo = recover_photo(photo_priors, results, command, say)
     config = resolve_config(Request("digits", runs / "none"))
     data = load_dataset("digits", config.data.split_seed, config.data.validation)
     bundles: dict[int, Path] = {}
@@ -78,9 +81,6 @@ def run_demo(
         say(f"Exported {bundles[bits].name}: {exported.bundle_bytes:,} bytes")
         _verify(load(bundles[bits]), bits, say)
     widest = load(bundles[32])
-    results = folder / "results"
-    results.mkdir(exist_ok=True)
-    photo = recover_photo(photo_priors, results, command, say)
     answer = evaluate_bundles(
         Question(
             bundles=list(bundles.values()),

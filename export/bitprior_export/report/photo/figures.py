@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from bitprior_export.report.drawing import INK, draw
-from bitprior_export.report.photo.published import PEERS
+from bitprior_export.report.photo.published import PEERS, PHOTOS
 from bitprior_export.report.photo.selection import OfSet, Sensed
 
 _SIZE = (6.4, 4.4)
@@ -53,7 +53,12 @@ def _peer(
 ) -> None:
     figures = PEERS[0].psnr.get(found.dataset, {})
     keys = [key for key in columns if found.sensed[key].percent in figures]
-    if keys and all(found.sensed[key].published for key in keys):
+    whole = PHOTOS.get(found.dataset)
+    if (
+        keys
+        and all(found.sensed[key].published for key in keys)
+        and (found.sensed[keys[0]].photos == whole)
+    ):
         axes.plot(
             [shares[key] for key in keys],
             [figures[found.sensed[key].percent] for key in keys],

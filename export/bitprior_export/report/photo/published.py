@@ -10,7 +10,8 @@ class Peer:
 
     Attributes:
         label: What a table calls it.
-        psnr: Mean PSNR in dB by data set and per cent of measurements.
+        psnr: Mean PSNR in dB by data set and per cent of measurements, of all of its photos here,
+            see :data:`PHOTOS`.
         source: Where they come from.
         bytes: What it stores for one ratio; None: not counted.
         ms: One photo of 256 x 256 by per cent of measurements, one thread; empty: not measured.
@@ -23,6 +24,8 @@ class Peer:
     ms: Mapping[str, float] | None = None
 
 
+# How many photos the figures are means of.
+PHOTOS: Mapping[str, int] = {"set11": 11, "bsd68": 34}
 PEERS: Sequence[Peer] = (
     Peer(
         label="ISTA-Net+, run by us",

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from bitprior_export.report.photo.published import BSD68_NOTE, PEERS, Peer
+from bitprior_export.report.photo.published import BSD68_NOTE, PEERS, PHOTOS, Peer
 from bitprior_export.report.photo.results import PhotoResult, PhotoRow, PhotoTime
 from bitprior_export.report.photo.selection import OfSet, Sensed, by_set, column_names
 from bitprior_export.report.results import FLOAT_BITS
 from bitprior_export.report.table import NONE, Table
 
-NAMES = {"set11": "Set11", "bsd68": "BSD68", "photos-validation": "photos kept back from training"}
+NAMES = {"set11": "Set11", "bsd68": "BSD68", "photos-validation": "validation"}
 _ARROW = "\N{RIGHTWARDS ARROW}"
 _TIMES = "\N{MULTIPLICATION SIGN}"
 # Times are told of photos of this frame, measured by this share of their pixels.
@@ -64,7 +64,7 @@ def quality_table(found: OfSet) -> Table:
     ]
     peers = _peers(found)
     rows += [[peer.label, *_peer_cells(found, peer, columns)] for peer in peers]
-    title = f"Photos: {set_name(found)} from {_shares(found)} of block measurements"
+    title = f"Photos, {set_name(found)}: {_shares(found)} of measurements by blocks"
     notes = [_conditions(found), *_gaps(found, columns), *_plain_notes(found)]
     notes += [f"{peer.label}: {peer.source}." for peer in peers]
     if peers and found.dataset == "bsd68":
@@ -83,7 +83,7 @@ def steps_table(found: OfSet) -> Sequence[Table]:
     ]
     if not rows:
         return []
-    title = f"Photos: what the steps add, {set_name(found)}"
+    title = f"Photos, {set_name(found)}: what the steps add"
     note = "PSNR of the start's image G(z0), in dB, and after the steps of the search."
     names = column_names(found, columns)
     name = f"photos-{found.dataset}-steps"
@@ -100,7 +100,7 @@ def others_table(found: OfSet) -> Sequence[Table]:
         [sensed_name(found.sensed[key]), *(_steps(found.rows[label].get(key)) for label in labels)]
         for key in keys
     ]
-    title = f"Photos: other matrices, and noise, {set_name(found)}"
+    title = f"Photos, {set_name(found)}: other matrices, and noise"
     name = f"photos-{found.dataset}-others"
     return [Table(name, title, ("measured by", *labels), rows, [_OTHERS, _NOISE])]
 
@@ -199,8 +199,9 @@ def _timed(rows: Sequence[PhotoRow]) -> tuple[PhotoRow, PhotoTime | None]:
 
 
 def _peers(found: OfSet) -> Sequence[Peer]:
-    published = any(row.published for row in found.sensed.values())
-    return [peer for peer in PEERS if published and found.dataset in peer.psnr]
+    whole = PHOTOS.get(found.dataset)
+    fits = any(row.published and row.photos == whole for row in found.sensed.values())
+    return [peer for peer in PEERS if fits and found.dataset in peer.psnr]
 
 
 def _peer_cells(found: OfSet, peer: Peer, columns: Sequence[Sensed]) -> Sequence[str]:
@@ -247,8 +248,9 @@ def _conditions(found: OfSet) -> str:
     measured = list(dict.fromkeys(_family(row) for row in rows))
     return (
         f"{set_name(found)}: {'; '.join(parts)}, whole, gray, measured block by block by "
-        f"{' or '.join(measured)}; blocks at the right and lower edge are padded with zeros. Mean "
-        "PSNR and SSIM over photos, images clipped to [0,1]. A prior is one file for all columns."
+        f"{' or '.join(measured)}; blocks at the right and lower edge are padded with zeros, which "
+        "all but ISTA-Net+ are told. Mean PSNR and SSIM over photos, images clipped to [0,1]. A "
+        "prior is one file for all columns."
     )
 
 

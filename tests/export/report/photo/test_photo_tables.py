@@ -43,7 +43,7 @@ def tables(*documents):
 @pytest.fixture(scope="module")
 def ratios():
     """Set11 at two ratios, each in a file of its own, the larger one first."""
-    return photo_result(*of_ratio(25)), photo_result(*of_ratio(10))
+    return photo_result(*of_ratio(25, photos=11)), photo_result(*of_ratio(10, photos=11))
 
 
 def test_ratios_of_several_files_stand_beside_each_other_smallest_first(ratios):
@@ -68,10 +68,11 @@ def test_the_peers_figures_stand_in_the_columns_of_the_same_matrices(ratios):
 
 def test_the_peers_stay_out_where_other_matrices_or_photos_were_used():
     own = photo_row(operator="blocks:matrix=own.npz#a,size=33", matrix_file="own.npz#a")
-    for document in (photo_result(own), photo_result(dataset="photos-validation")):
+    few, other = photo_result(*of_ratio(10, photos=10)), photo_result(dataset="photos-validation")
+    for document in (photo_result(own), few, other):
         found = tables(document)
         assert "ISTA-Net+" not in str(found[f"photos-{document['dataset']}"].rows)
-    bsd68 = tables(photo_result(*of_ratio(1), dataset="bsd68"))["photos-bsd68"]
+    bsd68 = tables(photo_result(*of_ratio(1, photos=34), dataset="bsd68"))["photos-bsd68"]
     by_label = {row[0]: list(row[1:]) for row in bsd68.rows}
     assert by_label["ISTA-Net+, run by us"] == [NONE], "not measured at 1 %"
     assert "ISTA-Net+, published" not in by_label
@@ -192,7 +193,7 @@ def test_the_pictures_are_those_nearest_to_ten_per_cent():
 def test_markdown_csv_and_json_have_every_row(ratios):
     found = findings(*ratios)
     text = render_markdown(Report("r", "s", found, {}))
-    assert "## Photos: Set11 from 10 and 25 % of block measurements" in text
+    assert "## Photos, Set11: 10 and 25 % of measurements by blocks" in text
     assert "bitprior evaluate photo-4bit" in text
     lines = list(csv.DictReader(io.StringIO(render_csv(found))))
     assert len(lines) == 12
