@@ -20,24 +20,10 @@ struct bp_float_engine {
     uint8_t *stopped;
 };
 
-static int sound(const bp_program *p)
-{
-    for (int64_t i = 0; i < p->count; i++) {
-        const bp_node *node = &p->nodes[i];
-        if (node->op < 0 || node->op >= BP_OPS || node->function < 0 ||
-            node->function >= BP_FUNCTIONS)
-            return 0;
-        if ((node->op == BP_CONV || node->op == BP_CONV_TRANSPOSE) &&
-            bp_convolution_scratch(&node->geometry) > p->scratch)
-            return 0;
-    }
-    return p->middle >= 0 && p->middle <= p->count && p->floats > 0;
-}
-
 int bp_float_engine_create(const bp_program *program, int isa, bp_pool *pool,
                            bp_float_engine **result)
 {
-    if (!bp_isa_supported(isa) || !sound(program))
+    if (!bp_isa_supported(isa) || !bp_program_sound(program))
         return BP_BAD_ARGUMENT;
     bp_float_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
@@ -49,11 +35,18 @@ int bp_float_engine_create(const bp_program *program, int isa, bp_pool *pool,
     engine->threads = bp_pool_threads(pool);
     bp_float_kernels_of((bp_isa)isa, &engine->kernels);
     int64_t latent = program->values[program->latent].size;
+    /* Sizes of a sound program are far from int64's end, so that only their products count. */
     int64_t solver = bp_proximal_scratch(engine->part, latent);
-    int64_t floats = engine->part * program->floats + program->scratch + solver;
-    engine->floats = (floats + BP_LANES - 1) / BP_LANES * BP_LANES + BP_LANES;
+    int64_t floats = bp_plus(bp_times(engine->part, program->floats),
+                             bp_plus(program->scratch, solver));
+    engine->floats = bp_plus(bp_times((floats + BP_LANES - 1) / BP_LANES, BP_LANES), BP_LANES);
     void *memory = NULL;
-    size_t bytes = (size_t)(engine->threads * engine->floats) * sizeof(float);
+    int64_t all = bp_volume(engine->threads, engine->floats, sizeof(float));
+    if (floats < 0 || all < 0) {
+        free(engine);
+        return BP_NO_MEMORY;
+    }
+    size_t bytes = (size_t)all;
     engine->stopped = malloc((size_t)(engine->threads * engine->part));
     if (posix_memalign(&memory, 64, bytes) != 0 || engine->stopped == NULL) {
         free(memory);
@@ -77,7 +70,7 @@ void bp_float_engine_destroy(bp_float_engine *engine)
 
 int64_t bp_float_scratch(const bp_geometry *geometry)
 {
-    return bp_convolution_scratch(geometry);
+    return bp_geometry_sound(geometry) ? bp_convolution_scratch(geometry) : -1;
 }
 
 int64_t bp_float_engine_bytes(const bp_float_engine *engine)
@@ -222,6 +215,19 @@ static void vjp_part(const call *c, const bp_workspace *work, int64_t first, flo
     take(latent, work->rows, bp_cotangent_at(p, work, p->latent), c->out + first * latent->size);
 }
 
+/* Back from activations that the last call has left, of one part; the generator's are there. */
+static void pull_part(const call *c, const bp_workspace *work, int64_t first, float *solver,
+                      uint8_t *stopped)
+{
+    (void)solver, (void)stopped, (void)first;
+    const bp_program *p = c->engine->program;
+    bp_program_forward(p, &c->engine->kernels, work, p->middle, p->count);
+    put(&p->values[p->measurement], work->rows, c->measured,
+        bp_cotangent_at(p, work, p->measurement));
+    bp_program_adjoint(p, &c->engine->kernels, work);
+    take(&p->values[p->latent], work->rows, bp_cotangent_at(p, work, p->latent), c->out);
+}
+
 static void proximal_part(const call *c, const bp_workspace *work, int64_t first, float *solver,
                           uint8_t *stopped)
 {
@@ -254,6 +260,12 @@ void bp_float_vjp(bp_float_engine *engine, int64_t rows, int shared, const float
 {
     run_all(&(call){.engine = engine, .run = vjp_part, .rows = rows, .shared = shared, .in = z,
                     .measured = cotangents, .out = gradient});
+}
+
+void bp_float_pull(bp_float_engine *engine, const float *cotangent, float *gradient)
+{
+    run_all(&(call){.engine = engine, .run = pull_part, .rows = 1, .measured = cotangent,
+                    .out = gradient});
 }
 
 int bp_float_proximal(bp_float_engine *engine, const bp_proximal_options *options, int64_t rows,

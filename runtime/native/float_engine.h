@@ -18,7 +18,8 @@ BP_API int bp_float_engine_create(const bp_program *program, int isa, bp_pool *p
                                   bp_float_engine **engine);
 BP_API void bp_float_engine_destroy(bp_float_engine *engine);
 
-/* Floats of scratch memory that a convolution needs: bp_program.scratch is the most of all nodes. */
+/* Floats of scratch memory that a convolution needs: bp_program.scratch is the most of all nodes;
+ * -1: there is no such convolution. */
 BP_API int64_t bp_float_scratch(const bp_geometry *geometry);
 
 /* Bytes of all workspaces. */
@@ -38,6 +39,10 @@ BP_API void bp_float_gradient(bp_float_engine *engine, int64_t rows, const float
  * or, if `shared`, at z [k] for all of them. */
 BP_API void bp_float_vjp(bp_float_engine *engine, int64_t rows, int shared, const float *z,
                          const float *cotangents, float *gradient);
+
+/* gradient [k] = J^T c for one cotangent c [m], at the one latent that the last call was made for:
+ * bp_float_generate, bp_float_vjp or this, with one row. */
+BP_API void bp_float_pull(bp_float_engine *engine, const float *cotangent, float *gradient);
 
 /* The proximal loop: z [rows][k] is start and result, history [steps + 1][rows], taken [rows]. */
 BP_API int bp_float_proximal(bp_float_engine *engine, const bp_proximal_options *options,

@@ -1,8 +1,12 @@
 #include "integer_engine.h"
 
+#include "checked.h"
+#include "integer_checks.h"
 #include "integer_program.h"
 
 #include <stdlib.h>
+
+enum { MOST_ROWS = 1 << 16 };
 
 struct bp_integer_engine {
     const bp_integer_plan *plan;
@@ -16,7 +20,8 @@ struct bp_integer_engine {
 int bp_integer_create(const bp_integer_plan *plan, int isa, bp_pool *pool, int64_t max_rows,
                       bp_integer_engine **engine)
 {
-    if (!bp_isa_supported(isa) || max_rows < 1)
+    if (!bp_isa_supported(isa) || !bp_within(max_rows, 1, MOST_ROWS) ||
+        !bp_integer_plan_sound(plan))
         return BP_BAD_ARGUMENT;
     bp_integer_engine *made = calloc(1, sizeof *made);
     if (made == NULL)
@@ -165,6 +170,17 @@ static void vjp_rows(const task *t, bp_space *space, int64_t first, int64_t rows
                 t->gradient + first * k);
 }
 
+/* Back from activations that the last call has left, of one row. */
+static void pull_rows(const task *t, bp_space *space, int64_t first, int64_t rows)
+{
+    (void)first;
+    const bp_integer_plan *plan = t->engine->plan;
+    bp_measure(plan, space, rows);
+    bp_cotangents(plan, space, t->y, rows);
+    bp_gradient(plan, space, rows, plan->gradient_scale / (2.0 * plan->measurement_step),
+                t->gradient);
+}
+
 typedef struct {
     const bp_integer_plan *plan;
     bp_space *space;
@@ -213,6 +229,12 @@ int bp_integer_vjp(bp_integer_engine *engine, const float *z, const float *cotan
 {
     task t = {.engine = engine, .run = vjp_rows, .rows = rows, .z = z, .y = cotangent,
               .gradient = gradient};
+    return share(&t);
+}
+
+int bp_integer_pull(bp_integer_engine *engine, const float *cotangent, float *gradient)
+{
+    task t = {.engine = engine, .run = pull_rows, .rows = 1, .y = cotangent, .gradient = gradient};
     return share(&t);
 }
 

@@ -23,6 +23,9 @@ BP_API int bp_integer_value_and_grad(bp_integer_engine *engine, const float *z, 
 /* J^T of cotangents [rows][m] of the measurements, [rows][k]. */
 BP_API int bp_integer_vjp(bp_integer_engine *engine, const float *z, const float *cotangent,
                           int64_t rows, float *gradient);
+/* The same of one cotangent [m], at the one latent that the last call was made for:
+ * bp_integer_generate, bp_integer_vjp or this, with one row. */
+BP_API int bp_integer_pull(bp_integer_engine *engine, const float *cotangent, float *gradient);
 /* Take latents z [rows][k] to where the proximal solver takes them; history [steps + 1][rows],
  * taken [rows]. */
 BP_API int bp_integer_proximal(bp_integer_engine *engine, const bp_proximal_options *options,

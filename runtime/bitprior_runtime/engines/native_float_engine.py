@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.engines.base import Loop
+from bitprior_runtime.engines.last_drawn import LastDrawn
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.kernels.float_program import compile_programs
 from bitprior_runtime.kernels.library import (
@@ -76,6 +77,7 @@ class NativeFloatEngine:
         weakref.finalize(self, destroy, self._handle).atexit = False
         # The workspaces serve one call at a time; C runs without the interpreter's lock.
         self._lock = threading.Lock()
+        self._last: LastDrawn[bool] = LastDrawn()
 
     @property
     def workspace_bytes(self) -> int:
@@ -88,7 +90,12 @@ class NativeFloatEngine:
         """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
         latents = _dense("latents", z, self._latent)
         image = np.empty((len(latents), *self._compiled.image), np.float32)
-        self._run("bp_float_generate", latents, image)
+        with self._lock:
+            self._last.forget()
+            self._native.bp_float_generate(
+                self._handle, ctypes.c_int64(len(latents)), *map(_pointer, (latents, image))
+            )
+            self._last.keep(latents, True)
         return image
 
     def sense(self, x: Array) -> FloatArray:
@@ -121,12 +128,18 @@ class NativeFloatEngine:
             _check_pairs(latents, "a cotangent", flowing)
         gradient = np.empty((len(flowing), *self._latent), np.float32)
         with self._lock:
+            if len(flowing) == 1 and self._last.at(latents):
+                self._native.bp_float_pull(self._handle, *map(_pointer, (flowing, gradient)))
+                return gradient
+            self._last.forget()
             self._native.bp_float_vjp(
                 self._handle,
                 ctypes.c_int64(len(flowing)),
                 ctypes.c_int(shared),
                 *map(_pointer, (latents, flowing, gradient)),
             )
+            if len(flowing) == 1:
+                self._last.keep(latents, True)
         return gradient
 
     def loops(self, loop: Loop) -> bool:
@@ -145,6 +158,7 @@ class NativeFloatEngine:
         taken = np.empty(len(z), np.int64)
         options = ProximalStruct.of(loop)
         with self._lock:
+            self._last.forget()
             status = self._native.bp_float_proximal(
                 self._handle,
                 ctypes.byref(options),
@@ -163,6 +177,7 @@ class NativeFloatEngine:
     def _run(self, function: str, first: FloatArray, *others: FloatArray | None) -> None:
         call = getattr(self._native, function)
         with self._lock:
+            self._last.forget()
             call(self._handle, ctypes.c_int64(len(first)), *map(_pointer, (first, *others)))
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.engines.last_drawn import LastDrawn
 from bitprior_runtime.integer.plan import IntegerPlan
 from bitprior_runtime.kernels.integer_plan import NativePlan
 from bitprior_runtime.kernels.library import (
@@ -29,6 +30,7 @@ _ARGUMENTS = {
     "bp_integer_sense": [c_void_p, c_int64, c_void_p],
     "bp_integer_value_and_grad": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
     "bp_integer_vjp": [c_void_p, c_void_p, c_int64, c_void_p],
+    "bp_integer_pull": [c_void_p, c_void_p],
     "bp_integer_proximal": [c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_void_p],
 }
 # Rows a thread works on at a time: many reuse unpacked weights, few stay in its cache.
@@ -73,6 +75,7 @@ class IntegerKernels:
         self._engine = ctypes.c_void_p()
         # One call at a time: the threads and their memory are one set.
         self._lock = threading.Lock()
+        self._last: LastDrawn[bool] = LastDrawn()
         made = native.bp_integer_create(
             ctypes.byref(self._plan.struct),
             isa,
@@ -88,7 +91,14 @@ class IntegerKernels:
 
     def generate(self, z: Floats, image: Floats) -> None:
         """Write the images of latents z [B,k]."""
-        self._call("bp_integer_generate", _at(z), len(z), _at(image))
+        with self._lock:
+            self._last.forget()
+            status = self._functions["bp_integer_generate"](
+                self._engine, _at(z), len(z), _at(image)
+            )
+            if not status:
+                self._last.keep(z, True)
+        self._check(status)
 
     def sense(self, x: Floats, y: Floats) -> None:
         """Write the measurements of images x [B, ...]."""
@@ -103,6 +113,7 @@ class IntegerKernels:
     def value_and_grad(self, z: Array, y: Array) -> tuple[Floats, Floats]:
         """Return the loss [B] of latents z [B,k] at measurements y [B,m], and its gradient."""
         with self._lock:
+            self._last.forget()
             held = self._held
             if held is None or held.z.shape != z.shape or held.y.shape != y.shape:
                 held = self._held = _Held.for_shapes(z.shape, y.shape)
@@ -116,7 +127,19 @@ class IntegerKernels:
     def vjp(self, z: Floats, cotangent: Floats) -> Floats:
         """Return J^T c, [B,k], at latents z [B,k] for cotangents c [B,m]."""
         gradient = np.empty(z.shape, np.float32)
-        self._call("bp_integer_vjp", _at(z), _at(cotangent), len(z), _at(gradient))
+        with self._lock:
+            if self._last.at(z):
+                status = self._functions["bp_integer_pull"](
+                    self._engine, _at(cotangent), _at(gradient)
+                )
+            else:
+                self._last.forget()
+                status = self._functions["bp_integer_vjp"](
+                    self._engine, _at(z), _at(cotangent), len(z), _at(gradient)
+                )
+                if not status:
+                    self._last.keep(z, True)
+        self._check(status)
         return gradient
 
     def proximal(
@@ -128,6 +151,7 @@ class IntegerKernels:
 
     def _call(self, function: str, *arguments: object) -> None:
         with self._lock:
+            self._last.forget()
             status = self._functions[function](self._engine, *arguments)
         self._check(status)
 
