@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
 from bitprior_runtime.sensing.exact import ExactRectangles
 from bitprior_runtime.sensing.exact_estimate import ExactEstimate
+from bitprior_runtime.sensing.kept import KeptOf
 from bitprior_runtime.sensing.linear_estimate import LinearEstimate, check_noise, written_out
 from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.solvers import Progress
@@ -45,6 +46,7 @@ class Operated:
         engine: Name of the engine that ran.
         kernel: Name of its kernel.
         noise: Standard deviation of the noise of a measurement, in the units of y.
+        estimates: Linear estimates of operators that came before, to be had again.
     """
 
     prior: SearchedPrior
@@ -54,6 +56,7 @@ class Operated:
     engine: str
     kernel: str
     noise: float
+    estimates: KeptOf[Linear] = field(default_factory=KeptOf)
 
     def solver(self, wished: str | None) -> str:
         """Return the solver's name: learned where the prior has its search, else fista.
@@ -97,7 +100,7 @@ class Operated:
             raise UsageError(
                 f"a Jacobian of at most {_JACOBIAN} bytes", found, "use learned or fista"
             )
-        return recover(
+        found = recover(
             engine,
             solver,
             choice.on(engine),
@@ -108,6 +111,7 @@ class Operated:
             max_seconds=wishes.get("max_seconds"),
             progress=progress,
         )
+        return replace(found, image=np.clip(found.image, 0, 1))
 
     def _learned(
         self,
@@ -146,9 +150,12 @@ class Operated:
         return np.asarray(searching.start(), np.float32)
 
     def _linear(self, search: LearnedSearch) -> Linear:
-        if isinstance(self.operator, ExactRectangles):
-            return ExactEstimate(self.operator, search.covariance, self.noise)
-        return LinearEstimate(self.operator, search.covariance, self.noise)
+        def make() -> Linear:
+            if isinstance(self.operator, ExactRectangles):
+                return ExactEstimate(self.operator, search.covariance, self.noise)
+            return LinearEstimate(self.operator, search.covariance, self.noise)
+
+        return self.estimates.get(self.operator, self.noise, make)
 
 
 def for_engine(operator: Operator, engine: str) -> Operator:

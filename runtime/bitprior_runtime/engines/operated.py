@@ -46,11 +46,10 @@ class OperatedEngine:
         self._exact = isinstance(operator, ExactRectangles)
 
     def generate(self, z: Array) -> Array:
-        """Return G(z) in [0,1], [B,C,H,W]."""
+        """Return G(z), [B,C,H,W]: as the prior draws it, not clipped to [0,1]."""
         rows = max(1, _LATENTS // self._prior.latent)
         parts = [self._prior.generate(z[i : i + rows]) for i in range(0, len(z), rows)]
-        images: Array = np.clip(np.concatenate(parts), 0, 1)
-        return images
+        return np.concatenate(parts)
 
     def sense(self, x: Array) -> Array:
         """Return A x, [B,m]."""
