@@ -24,10 +24,11 @@ from bitprior_runtime.info import as_text, describe
 from bitprior_runtime.operated import LEARNED, Operated, for_engine
 from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
+from bitprior_runtime.sensing.kept import KeptOf
 from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, choose
-from bitprior_runtime.solvers.learned import SearchedPrior
+from bitprior_runtime.solvers.learned import Linear, SearchedPrior
 from bitprior_runtime.solvers.solution import check_range
 from bitprior_runtime.zoo import find_bundle
 
@@ -65,6 +66,8 @@ class Model:
         self.file_bytes = file_bytes
         self._context = EngineContext(bundle, path)
         self._frames = KeptFrames()
+        self._forms: KeptOf[Operator] = KeptOf()
+        self._estimates: KeptOf[Linear] = KeptOf()
         self._engines: dict[tuple[str, str, int | None, int | None], Engine] = {}
 
     @property
@@ -319,8 +322,10 @@ class Model:
         prior = cast(SearchedPrior, found)  # of a bundle that has a search it is one
         bundle = self.bundle
         defaults = bundle.manifest.solver
-        form = for_engine(operator, engine)
-        return Operated(prior, form, bundle.search, defaults, found.name, found.kernel, noise)
+        form = self._forms.get(operator, engine == "integer", lambda: for_engine(operator, engine))
+        return Operated(
+            prior, form, bundle.search, defaults, found.name, found.kernel, noise, self._estimates
+        )
 
     def _recover_operated(
         self,
