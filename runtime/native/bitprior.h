@@ -11,7 +11,7 @@
 #define BP_API __attribute__((visibility("default")))
 
 /* Raised whenever an exported signature or struct changes; kernels/library.py has the same one. */
-#define BP_INTERFACE 3
+#define BP_INTERFACE 4
 
 enum {
     BP_OK = 0,

@@ -44,6 +44,40 @@ static void move_forward(const bp_node *node, int64_t size, const float *x, floa
                                            : x[node->source[i]];
 }
 
+static void lines_forward(const bp_node *node, const float *x, float *y)
+{
+    const bp_geometry *g = &node->geometry;
+    memset(y, 0, (size_t)(g->channels * g->rows * g->width) * sizeof *y);
+    for (int64_t outer = 0; outer < g->channels; outer++) {
+        const float *from = x + outer * g->height * g->width;
+        float *to = y + outer * g->rows * g->width;
+        for (int64_t p = 0; p < node->count; p++) {
+            const float *source = from + node->source[p] * g->width;
+            float *target = to + node->target[p] * g->width;
+            const float factor = node->factor ? node->factor[p] : 1.0f;
+            for (int64_t i = 0; i < g->width; i++)
+                target[i] += source[i] * factor;
+        }
+    }
+}
+
+static void lines_term(const bp_node *node, const float *c, float *to)
+{
+    const bp_geometry *g = &node->geometry;
+    memset(to, 0, (size_t)(g->channels * g->height * g->width) * sizeof *to);
+    for (int64_t outer = 0; outer < g->channels; outer++) {
+        float *back = to + outer * g->height * g->width;
+        const float *from = c + outer * g->rows * g->width;
+        for (int64_t p = 0; p < node->count; p++) {
+            float *source = back + node->source[p] * g->width;
+            const float *target = from + node->target[p] * g->width;
+            const float factor = node->factor ? node->factor[p] : 1.0f;
+            for (int64_t i = 0; i < g->width; i++)
+                source[i] += target[i] * factor;
+        }
+    }
+}
+
 void bp_float_elementwise_forward(const bp_node *node, const float *x[2], int64_t size, float *y)
 {
     switch (node->op) {
@@ -69,6 +103,9 @@ void bp_float_elementwise_forward(const bp_node *node, const float *x[2], int64_
         break;
     case BP_INSTANCE_NORM:
         bp_instance_norm_forward(node, size, x[0], y);
+        break;
+    case BP_LINES:
+        lines_forward(node, x[0], y);
         break;
     default:
         pair_forward(node->op, size, x[0], x[1], y);
@@ -130,6 +167,9 @@ void bp_float_elementwise_term(const bp_node *node, const float *x[2], int index
         break;
     case BP_INSTANCE_NORM:
         bp_instance_norm_adjoint(node, size, x[0], c, to);
+        break;
+    case BP_LINES:
+        lines_term(node, c, to);
         break;
     default:
         pair_term(node->op, x, index, size, c, to);

@@ -24,6 +24,9 @@ typedef enum {
     BP_POW,           /* x to the power of factor */
     BP_MAX_POOL,      /* over the windows of the geometry */
     BP_INSTANCE_NORM, /* by channel of `count` values: scale, bias; alpha is epsilon */
+    BP_LINES, /* along one axis of [outer][height][inner] to [outer][rows][inner], as MOVE by
+                 `count` pairs of places on a line; the geometry's channels and width are outer
+                 and inner */
     BP_OPS,
 } bp_op;
 
@@ -53,6 +56,7 @@ typedef struct {
     const bp_node *nodes;
     const bp_value *values;
     int64_t count;  /* nodes */
+    int64_t numbers; /* of values */
     int64_t middle; /* nodes of the generator */
     int64_t floats; /* workspace of one row */
     int64_t spare;  /* offset of room for the largest value, in the workspace */
@@ -74,6 +78,10 @@ static inline int64_t bp_stride(const bp_value *value)
 
 float *bp_at(const bp_program *program, const bp_workspace *work, int32_t value);
 float *bp_cotangent_at(const bp_program *program, const bp_workspace *work, int32_t value);
+
+/* Whether a program reads and writes nothing but its own values: all that can be told from its
+ * numbers. The arrays that it points to have the lengths written above. */
+int bp_program_sound(const bp_program *program);
 
 /* Run nodes `from` .. `to` - 1, for the first row alone if it stands for all. */
 void bp_program_forward(const bp_program *program, const bp_float_kernels *kernels,

@@ -3,6 +3,7 @@
 #ifndef BITPRIOR_GEOMETRY_H
 #define BITPRIOR_GEOMETRY_H
 
+#include "checked.h"
 #include "weights.h"
 
 #define BP_DEEP 256      /* terms of a sum that are gathered at a time; a multiple of 16 */
@@ -35,6 +36,33 @@ static inline int64_t bp_padded_floats(const bp_geometry *g)
 {
     bp_padded size = bp_padded_of(g);
     return g->channels * size.height * size.width + 2 * BP_LANES;
+}
+
+/* Whether a geometry describes patches that can be: then none of the sizes that this file derives
+ * from it can leave int64. */
+static inline int bp_geometry_sound(const bp_geometry *g)
+{
+    int64_t padded = bp_times(g->channels, 1);
+    for (int i = 0; i < 2; i++) {
+        const int64_t before = i ? g->left : g->top, side = i ? g->width : g->height;
+        const int64_t count = i ? g->columns : g->rows;
+        if (g->kernel[i] < 1 || g->strides[i] < 1 || g->dilations[i] < 1 || side < 1 || count < 1 ||
+            before < 0)
+            return 0;
+        const int64_t reach = bp_reach(count, g->strides[i], g->kernel[i], g->dilations[i]);
+        const int64_t end = bp_plus(before, side);
+        if (reach < 0 || end < 0)
+            return 0;
+        padded = bp_times(padded, reach > end ? reach : end);
+    }
+    if (g->channels < 1 || g->outputs < 1 || g->groups < 1 || g->channels % g->groups ||
+        g->outputs % g->groups)
+        return 0;
+    const int64_t patch = bp_volume(g->channels / g->groups, g->kernel[0], g->kernel[1]);
+    const int64_t positions = bp_times(g->rows, g->columns);
+    const int64_t tile = bp_times(BP_DEEP, bp_plus(positions, BP_POSITIONS));
+    const int64_t each = bp_plus(bp_plus(padded, 2 * BP_LANES), bp_plus(tile, patch));
+    return bp_times(g->outputs, positions) >= 0 && bp_times(BP_SAMPLES, each) >= 0;
 }
 
 /* Offset of tap `k` of a group in its padded channels. */

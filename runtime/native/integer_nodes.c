@@ -73,12 +73,12 @@ void bp_gather_forward(bp_space *space, bp_state *state, const bp_integer_progra
         const int32_t *q = state->values[node->source] + r * state->strides[node->source];
         int32_t *out = state->values[node->target] + r * state->strides[node->target];
         for (int64_t i = 0; i < size; i++) {
-            int32_t sum = 0;
+            uint32_t sum = 0;
             for (int64_t t = 0; t < g->taps; t++) {
                 const int32_t from = g->index[i * g->taps + t];
-                sum += from < 0 ? 0 : q[from];
+                sum += from < 0 ? 0 : (uint32_t)q[from];
             }
-            out[i] = sum;
+            out[i] = (int32_t)sum;
         }
         if (g->requantised) {
             int32_t *sums = space->further;

@@ -5,6 +5,13 @@
 
 #include "integer_kernels.h"
 
+/* A sum modulo 2^64. Range analysis keeps sums far inside int64; if a plan is wrong, so are its
+ * numbers, and nothing else. */
+static inline int64_t wrapped(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 static void narrow_row(const int32_t *restrict q, int64_t n, int8_t *restrict bytes)
 {
     for (int64_t i = 0; i < n; i++)
@@ -62,7 +69,7 @@ static void requantise_row(const bp_requantiser *r, const int32_t *restrict v, i
         const int64_t multiplier = v[i] < 0 ? down : up;
         const int64_t shift = v[i] < 0 ? down_shift : up_shift;
         const int64_t half = (int64_t)1 << (shift - 1);
-        const int64_t moved = (v[i] * multiplier + half) >> shift;
+        const int64_t moved = wrapped(v[i] * multiplier, half) >> shift;
         const int64_t raised = moved < low ? low : moved;
         out[i] = (int32_t)(raised > high ? high : raised);
     }
@@ -90,7 +97,7 @@ static void slope_row(const int32_t *restrict c, const int32_t *restrict gate,
     for (int64_t i = 0; i < n; i++) {
         const int32_t up = positive[i], down = negative[i];
         const int64_t value = (int64_t)c[i] * (gate[i] > 0 ? up : down);
-        out[i] = (int32_t)((value + half) >> shift);
+        out[i] = (int32_t)(wrapped(value, half) >> shift);
     }
 }
 
@@ -99,7 +106,7 @@ static void scale_row(const int32_t *restrict q, const int32_t *restrict positiv
 {
     for (int64_t i = 0; i < n; i++) {
         const int32_t up = positive[i], down = negative[i];
-        v[i] += (int64_t)q[i] * (q[i] > 0 ? up : down);
+        v[i] = wrapped(v[i], (int64_t)q[i] * (q[i] > 0 ? up : down));
     }
 }
 
@@ -108,7 +115,7 @@ static void clamp_row(const int64_t *restrict v, int64_t n, int shift, int32_t l
 {
     const int64_t half = (int64_t)1 << (shift - 1);
     for (int64_t i = 0; i < n; i++) {
-        const int64_t moved = (v[i] + half) >> shift;
+        const int64_t moved = wrapped(v[i], half) >> shift;
         const int64_t raised = moved < low ? low : moved;
         out[i] = (int32_t)(raised > high ? high : raised);
     }

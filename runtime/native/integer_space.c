@@ -1,6 +1,7 @@
 /* One allocation a thread: its parts are handed out by measuring twice, first without memory. */
 #include "integer_space.h"
 
+#include "checked.h"
 #include "solver.h"
 
 #include <stdlib.h>
@@ -11,12 +12,16 @@ enum { ALIGNMENT = 64, SLACK = 512 };
 typedef struct {
     char *memory; /* NULL: only measure */
     size_t used;
+    int too_much;
 } arena;
 
 static void *take(arena *a, int64_t count, size_t size)
 {
     void *found = a->memory == NULL ? NULL : a->memory + a->used;
-    a->used += ((size_t)count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    /* Sizes of a sound plan are below BP_MOST, rows few: only the sum of all can be too much. */
+    const int64_t more = bp_plus(bp_times(count, (int64_t)size), ALIGNMENT - 1);
+    a->too_much |= bp_plus((int64_t)a->used, more) < 0;
+    a->used += a->too_much ? 0 : (size_t)more / ALIGNMENT * ALIGNMENT;
     return found;
 }
 
@@ -111,9 +116,9 @@ int bp_space_create(const bp_integer_plan *plan, bp_isa isa, int64_t rows, bp_sp
 {
     memset(space, 0, sizeof *space);
     bp_integer_kernels_of(isa, &space->kernels);
-    arena a = {NULL, 0};
+    arena a = {NULL, 0, 0};
     take_all(&a, plan, rows, space);
-    a.memory = space->memory = aligned_alloc(ALIGNMENT, a.used);
+    a.memory = space->memory = a.too_much ? NULL : aligned_alloc(ALIGNMENT, a.used);
     if (a.memory == NULL)
         return BP_NO_MEMORY;
     memset(a.memory, 0, a.used);

@@ -1,14 +1,18 @@
 """Ops that move values, or add them up with fixed weights, as moves of the native float runner."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
-from bitprior_runtime.kernels.structures import NodeStruct, Op
+from bitprior_runtime.kernels.float_scope import Scope
+from bitprior_runtime.kernels.structures import Geometry, NodeStruct, Op
 from bitprior_runtime.ops import OPS
+from bitprior_runtime.ops.pooling import matrices as averaging
+from bitprior_runtime.ops.resize import matrices as resizing
+from bitprior_runtime.ops.separable import Matrices
 from bitprior_runtime.program import Attribute, Node, Shape
 
 
@@ -32,9 +36,9 @@ def rearrange(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> 
     for name in node.inputs:
         shape = scope.shapes[name]
         size = int(np.prod(shape))
-        numbers.append(np.arange(begin, begin + size, dtype=np.float64).reshape(1, *shape))
+        numbers.append(np.arange(begin, begin + size, dtype=np.int32).reshape(1, *shape))
         begin += size
-    origin = OPS[node.op].forward(numbers, attributes).reshape(-1).astype(np.int64)
+    origin = OPS[node.op].forward(numbers, attributes).reshape(-1)
     output = scope.values[node.output] = scope.plan.value(scope.shapes[node.output])
     for position, (name, range_) in enumerate(zip(node.inputs, numbers, strict=True)):
         low = int(range_.min())
@@ -46,32 +50,35 @@ def rearrange(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> 
 
 
 def resize(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    """Compile Resize: nearest only moves values, linear mixes those of a channel."""
-    if attributes["mode"] == "nearest":
-        rearrange(scope, node, attributes)
-    else:
-        planes(scope, node, attributes)
+    """Compile Resize, one axis after the other."""
+    _separable(scope, node, resizing(scope.shapes[node.inputs[0]], attributes))
 
 
-# Pixels of a channel up to which its linear map is written out, by running it on each of them.
-_MOST_PIXELS = 64 * 64
+def pool(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
+    """Compile AveragePool, one axis after the other."""
+    _separable(scope, node, averaging(scope.shapes[node.inputs[0]], attributes))
 
 
-def planes(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
-    """Compile a linear op that treats every channel alike; its numpy form gives its matrix."""
-    channels, height, width = scope.shapes[node.inputs[0]]
-    pixels = height * width
-    if pixels > _MOST_PIXELS:
-        raise UnsupportedOpError(node.op, f"of more than {_MOST_PIXELS} pixels a channel")
-    units = np.eye(pixels, dtype=np.float32).reshape(pixels, 1, height, width)
-    matrix = OPS[node.op].forward([units], attributes).reshape(pixels, -1)
-    source, target = np.nonzero(matrix)
-    channel = np.arange(channels)[:, np.newaxis]
-    made = scope.new(node, Op.MOVE)
-    made.first, made.count = 1, channels * source.size
-    made.source = scope.plan.integers(channel * pixels + source)
-    made.target = scope.plan.integers(channel * matrix.shape[1] + target)
-    made.factor = scope.plan.floats(np.tile(matrix[source, target], channels))
+def _separable(scope: Scope, node: Node, matrices: Matrices) -> None:
+    """Compile a map that acts on each axis by itself: what C is told is of one line of each."""
+    shape, value = scope.shapes[node.inputs[0]], scope.values[node.inputs[0]]
+    for axis, matrix in matrices.items():
+        wanted = (*shape[: axis - 1], len(matrix), *shape[axis:])
+        output = scope.plan.value(wanted)
+        made = scope.plan.node(Op.LINES, [value], output)
+        made.geometry = Geometry(
+            channels=math.prod(shape[: axis - 1]),
+            height=shape[axis - 1],
+            width=math.prod(shape[axis:]),
+            rows=len(matrix),
+        )
+        target, source = np.nonzero(matrix)
+        made.count = source.size
+        made.source, made.target = scope.plan.integers(source), scope.plan.integers(target)
+        if (matrix[target, source] != 1).any():
+            made.factor = scope.plan.floats(matrix[target, source])
+        shape, value = wanted, output
+    scope.values[node.output] = value
 
 
 def spread(scope: Scope, name: str, node: Node) -> int:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.kernels.float_functions import FUNCTIONS, function, negative, parametric, selu
-from bitprior_runtime.kernels.float_moves import planes, rearrange, reduce, resize, spread
-from bitprior_runtime.kernels.float_scope import Scope
+from bitprior_runtime.kernels.float_moves import pool, rearrange, reduce, resize, spread
+from bitprior_runtime.kernels.float_scope import Scope, UnsupportedOpError
 from bitprior_runtime.kernels.library import library
 from bitprior_runtime.kernels.structures import Geometry, NodeStruct, Op
 from bitprior_runtime.kernels.weights import PackedMatrix
@@ -68,7 +68,10 @@ def _convolution(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) 
 def _scratch(geometry: Geometry) -> int:
     size = library().bp_float_scratch
     size.restype = ctypes.c_int64
-    return int(size(ctypes.byref(geometry)))
+    floats = int(size(ctypes.byref(geometry)))
+    if floats < 0:
+        raise UnsupportedOpError("Conv", "its sizes fit no memory")
+    return floats
 
 
 def _same(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> None:
@@ -121,6 +124,8 @@ def _max_pool(scope: Scope, node: Node, attributes: Mapping[str, Attribute]) -> 
     )
     geometry.kernel[:] = cast(Shape, attributes["kernel_shape"])
     geometry.strides[:] = cast(Shape, attributes["strides"])
+    geometry.dilations[:] = (1, 1)
+    geometry.groups = 1
     made.geometry = geometry
 
 
@@ -145,7 +150,7 @@ RULES: Mapping[str, Rule] = {
         ["Slice", "Concat", "Transpose", "Pad", "DepthToSpace", "SpaceToDepth"], rearrange
     ),
     "Resize": resize,
-    "AveragePool": planes,
+    "AveragePool": pool,
     "MaxPool": _max_pool,
     "InstanceNormalization": _instance_norm,
     "Neg": negative,

@@ -8,7 +8,7 @@ from pathlib import Path
 from bitprior_runtime.errors import UsageError
 
 # The BP_INTERFACE of bitprior.h this code is written for.
-INTERFACE = 3
+INTERFACE = 4
 _REBUILD = "install bitprior with a C compiler, or run python hatch_build.py in the source tree"
 _NAMES = ("scalar", "avx2", "avx512vnni", "neon", "sdot")
 _MESSAGES = {

@@ -82,6 +82,7 @@ class Plan:
             nodes=nodes,
             values=values,
             count=len(nodes),
+            numbers=len(values),
             middle=middle,
             floats=offset + largest,
             spare=offset,

@@ -25,6 +25,7 @@ class Op(IntEnum):
     POW = 11
     MAX_POOL = 12
     INSTANCE_NORM = 13
+    LINES = 14
 
 
 class Function(IntEnum):
@@ -123,6 +124,7 @@ class ProgramStruct(ctypes.Structure):
         ("nodes", POINTER(NodeStruct)),
         ("values", POINTER(ValueStruct)),
         ("count", c_int64),
+        ("numbers", c_int64),
         ("middle", c_int64),
         ("floats", c_int64),
         ("spare", c_int64),
