@@ -96,9 +96,9 @@ class Operated:
         choice = choose(solver, _options(self.defaults, solver, wishes), wishes)
         k, m = self.prior.latent, y.shape[1]
         if solver == "gauss-newton" and 4 * m * k > _JACOBIAN:
-            found = f"{4 * m * k} bytes for {m} measurements and {k} latent values"
+            size = f"{4 * m * k} bytes for {m} measurements and {k} latent values"
             raise UsageError(
-                f"a Jacobian of at most {_JACOBIAN} bytes", found, "use learned or fista"
+                f"a Jacobian of at most {_JACOBIAN} bytes", size, "use learned or fista"
             )
         found = recover(
             engine,
