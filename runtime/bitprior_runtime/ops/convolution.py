@@ -2,10 +2,11 @@
 
 Two linear maps do all the work, both as one matrix product over unrolled patches (im2col):
 ``correlate`` gathers patches and multiplies by the weight; ``scatter``, its adjoint, multiplies by
-the transposed weight and adds the patches back where they came from.
+the transposed weight and adds the patches back where they came from. Large maps are worked through
+in strips of rows: their patches never take more than STRIP_BYTES.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,6 +22,9 @@ from bitprior_runtime.ops.base import (
     take,
 )
 from bitprior_runtime.program import Attribute, Shape
+
+# Patches of a convolution that are in memory at a time.
+STRIP_BYTES = 32 * 2**20
 
 _DEFAULTS: dict[str, Attribute] = {
     "strides": (1, 1),
@@ -98,59 +102,96 @@ class Geometry:
 
 def gather(x: Array, geometry: Geometry, fill: float = 0.0) -> Array:
     """Return the patches [B,C,taps,R,S] of x [B,C,H,W] padded with ``fill``."""
-    batch, channels, height, width = x.shape
-    rows, columns = geometry.patches(height, width)
+    rows, _ = geometry.patches(*x.shape[2:])
+    return _gathered(_padded(x, geometry, fill), geometry, range(rows), x.shape)
+
+
+def _padded(x: Array, geometry: Geometry, fill: float = 0.0) -> Array:
     top, left, bottom, right = geometry.pads
     around = ((0, 0), (0, 0), (top, bottom), (left, right))
-    padded = np.pad(x, around, constant_values=fill)
+    return np.pad(x, around, constant_values=fill)
+
+
+def _gathered(padded: Array, geometry: Geometry, strip: range, shape: Shape) -> Array:
+    """Return the patches [B,C,taps,rows,S] of a strip of rows; ``shape`` is that of x [B,C,H,W]."""
+    _, columns = geometry.patches(shape[2], shape[3])
     taps = geometry.taps()
-    patches = np.empty((batch, channels, len(taps), rows, columns), dtype=x.dtype)
-    for index, (i, j) in enumerate(taps):
-        patches[:, :, index] = padded[
-            :,
-            :,
-            i : i + (rows - 1) * geometry.strides[0] + 1 : geometry.strides[0],
-            j : j + (columns - 1) * geometry.strides[1] + 1 : geometry.strides[1],
-        ]
+    patches = np.empty((*shape[:2], len(taps), len(strip), columns), dtype=padded.dtype)
+    for index, tap in enumerate(taps):
+        patches[:, :, index] = padded[_places(geometry, strip, columns, tap)]
     return patches
+
+
+def _places(
+    geometry: Geometry, strip: range, columns: int, tap: tuple[int, int]
+) -> tuple[slice, slice, slice, slice]:
+    """Return where a tap of a strip of patches lies on the padded side."""
+    down, across = geometry.strides
+    top, left = strip.start * down + tap[0], tap[1]
+    rows = slice(top, top + (len(strip) - 1) * down + 1, down)
+    return slice(None), slice(None), rows, slice(left, left + (columns - 1) * across + 1, across)
+
+
+def _strips(rows: int, row_bytes: int) -> Iterator[range]:
+    """Yield strips of rows whose patches take at most STRIP_BYTES, or one row."""
+    step = max(1, STRIP_BYTES // row_bytes)
+    for first in range(0, rows, step):
+        yield range(first, min(first + step, rows))
 
 
 def spread(patches: Array, geometry: Geometry, size: tuple[int, int]) -> Array:
     """Return the adjoint of :func:`gather` at patches [B,C,taps,R,S]: x [B,C,H,W] of that size."""
-    batch, channels, _, rows, columns = patches.shape
-    top, left, bottom, right = geometry.pads
-    height, width = size
-    padded = np.zeros(
-        (batch, channels, height + top + bottom, width + left + right), dtype=patches.dtype
-    )
-    for index, (i, j) in enumerate(geometry.taps()):
-        padded[
-            :,
-            :,
-            i : i + (rows - 1) * geometry.strides[0] + 1 : geometry.strides[0],
-            j : j + (columns - 1) * geometry.strides[1] + 1 : geometry.strides[1],
-        ] += patches[:, :, index]
-    return padded[:, :, top : top + height, left : left + width]
+    batch, channels, _, rows, _ = patches.shape
+    padded = np.zeros((batch, channels, *geometry.padded(*size)), dtype=patches.dtype)
+    _add(padded, patches, geometry, range(rows))
+    return _cropped(padded, geometry, size)
+
+
+def _add(padded: Array, patches: Array, geometry: Geometry, strip: range) -> None:
+    for index, tap in enumerate(geometry.taps()):
+        padded[_places(geometry, strip, patches.shape[4], tap)] += patches[:, :, index]
+
+
+def _cropped(padded: Array, geometry: Geometry, size: tuple[int, int]) -> Array:
+    top, left, *_ = geometry.pads
+    return padded[:, :, top : top + size[0], left : left + size[1]]
 
 
 def correlate(x: Array, weight: Array, geometry: Geometry) -> Array:
     """Return y [B,O,R,S] of x [B,C,H,W] and weight [O,C/group,kh,kw]: ONNX Conv without a bias."""
-    patches = gather(x, geometry)
-    batch, _, _, rows, columns = patches.shape
-    grouped = patches.reshape(batch, geometry.group, -1, rows * columns)
-    matrix = weight.reshape(geometry.group, weight.shape[0] // geometry.group, -1)
-    product: Array = np.matmul(matrix, grouped)
-    return product.reshape(batch, weight.shape[0], rows, columns)
+    batch, outputs = len(x), len(weight)
+    rows, columns = geometry.patches(*x.shape[2:])
+    padded = _padded(x, geometry)
+    matrix = weight.reshape(geometry.group, outputs // geometry.group, -1)
+    y = np.empty((batch, outputs, rows, columns), dtype=np.result_type(x, weight))
+    for strip in _strips(rows, _row_bytes(batch, x.shape[1], geometry, columns, y)):
+        patches = _gathered(padded, geometry, strip, x.shape)
+        product = np.matmul(
+            matrix, patches.reshape(batch, geometry.group, -1, len(strip) * columns)
+        )
+        y[:, :, strip.start : strip.stop] = product.reshape(batch, outputs, -1, columns)
+    return y
 
 
 def scatter(y: Array, weight: Array, geometry: Geometry, size: tuple[int, int]) -> Array:
     """Return the adjoint of :func:`correlate` at y [B,O,R,S]: x [B,C,H,W] of the given size."""
     batch, outputs, rows, columns = y.shape
-    grouped = y.reshape(batch, geometry.group, outputs // geometry.group, rows * columns)
-    matrix = weight.reshape(geometry.group, outputs // geometry.group, -1)
-    patches = np.matmul(matrix.transpose(0, 2, 1), grouped)
+    matrix = weight.reshape(geometry.group, outputs // geometry.group, -1).transpose(0, 2, 1)
     taps = geometry.kernel[0] * geometry.kernel[1]
-    return spread(patches.reshape(batch, -1, taps, rows, columns), geometry, size)
+    channels = geometry.group * matrix.shape[1] // taps
+    padded = np.zeros((batch, channels, *geometry.padded(*size)), np.result_type(y, weight))
+    for strip in _strips(rows, _row_bytes(batch, channels, geometry, columns, padded)):
+        part = y[:, :, strip.start : strip.stop]
+        grouped = part.reshape(batch, geometry.group, -1, len(strip) * columns)
+        patches = np.matmul(matrix, grouped)
+        _add(padded, patches.reshape(batch, channels, taps, -1, columns), geometry, strip)
+    return _cropped(padded, geometry, size)
+
+
+def _row_bytes(batch: int, channels: int, geometry: Geometry, columns: int, values: Array) -> int:
+    """Return the bytes of the patches of one row."""
+    taps = geometry.kernel[0] * geometry.kernel[1]
+    return batch * channels * taps * columns * values.itemsize
 
 
 def geometry(weight: Shape, attributes: Attributes) -> Geometry:
