@@ -23,6 +23,7 @@ def prior(bits: int = 4, engine: str = "float", **changed: Any) -> dict[str, Any
         "bundle": f"photo-{bits}bit",
         "digest": "0" * 64,
         "bits": bits,
+        "name_line": f"{bits}-bit",
         "mean_bits": float(bits),
         "weights": 117504,
         "widths": {str(bits): 117504},

@@ -38,7 +38,7 @@ def test_it_is_measured_by_a_tenth_of_its_pixels_number_with_both_priors(found):
     folder, result, said = found
     assert {(row.m, row.n) for row in result.rows} == {(109, 1089)}
     assert [row.label for row in result.rows] == [
-        "4-bit", "1-bit (mean 1.3)", "linear MMSE", "pseudo-inverse",
+        "4-bit", "1-bit, D 8-bit, mean 1.3", "linear MMSE", "pseudo-inverse",
     ]  # fmt: skip
     assert (folder / "photo.json").is_file()
     assert result.command == "bitprior demo --out demo"
@@ -53,7 +53,7 @@ def test_the_report_begins_with_the_four_pictures_and_what_each_costs(found):
     assert re.search(r'<section id="([^"]+)">', page)[1] == "photos-camera"
     cells = re.findall(r"<td><img .*?>\n(.*?)\n</td>", page, flags=re.DOTALL)
     labels = [cell.split("<br>")[0] for cell in cells]
-    assert labels == ["original", "linear MMSE", "4-bit", "1-bit (mean 1.3)"]
+    assert labels == ["original", "linear MMSE", "4-bit", "1-bit, D 8-bit, mean 1.3"]
     size = (folder / "photo-4bit.bitprior").stat().st_size
     assert f"{size:,} bytes" in cells[2]
     assert " dB" in cells[2]

@@ -14,7 +14,7 @@ from bitprior_runtime.sensing.text import parse_operator
 from bitprior_runtime.summary import SummaryRow
 from bitprior_train.metrics import psnr, ssim
 from bitprior_train.photo_evaluation.photos import load_photo_set
-from bitprior_train.photo_evaluation.rows import mean_bits, weights_by_bits
+from bitprior_train.photo_evaluation.rows import weights_by_bits
 
 FRESH = "gaussian-blocks:m=6,size=4,seed=1"
 NAMES = ("photo-4bit", "photo-1bit")
@@ -78,7 +78,9 @@ def test_a_row_says_what_the_prior_is_and_how_it_ran(found):
     four, one = (row["prior"] for row in found["rows"][:2])
     assert (four["bits"], four["mean_bits"], list(four["widths"])) == (4, 4.0, ["4"])
     assert one["bits"] == 1
-    assert 1 < one["mean_bits"] < 8
+    mean = sum(int(bits) * count for bits, count in one["widths"].items()) / one["weights"]
+    assert one["mean_bits"] == pytest.approx(mean)
+    assert one["name_line"] == "1-bit, D 8-bit, mean 1.3"
     assert list(one["widths"]) == ["1", "8"]
     assert one["weights"] == sum(one["widths"].values())
     # D, G1, G2; S, E1, E2; K1: with 6 channels.
@@ -179,8 +181,7 @@ def test_a_prior_of_one_frame_is_refused(here, capsys):
     assert "priors that serve any frame" in capsys.readouterr().err
 
 
-def test_mean_bits_are_over_all_weights():
-    widths = [(1, 300), (8, 100), (None, 0), (1, 100)]
+def test_weights_are_counted_by_their_bits_the_narrowest_first():
+    widths = [(8, 100), (1, 300), (None, 0), (1, 100)]
     layers = [SummaryRow("p", "l", "Conv", (), *width, 0, 0, 0, 0) for width in widths]
-    assert weights_by_bits(layers) == {"1": 400, "8": 100}
-    assert mean_bits(layers) == pytest.approx(2.4)
+    assert list(weights_by_bits(layers).items()) == [("1", 400), ("8", 100)]

@@ -10,6 +10,7 @@ import numpy as np
 from bitprior_runtime.images.png import to_bytes
 from bitprior_runtime.model import Model
 from bitprior_runtime.summary import SummaryRow, summarise
+from bitprior_runtime.widths import widths_of
 from bitprior_train.evaluate_rows import is_busy, machine, training_of
 from bitprior_train.metrics import mean_of
 from bitprior_train.photo_evaluation.evaluation import Bench, Found
@@ -61,12 +62,13 @@ def prior_facts(stem: str, model: Model, found: Found) -> dict[str, Any]:
     """
     info, recovery = model.info, found.recovery
     assert recovery is not None
-    layers = layers_of(model)
+    layers, widths = layers_of(model), widths_of(model.bundle)
     return {
         "bundle": stem,
         "digest": info["digest"],
         "bits": info["bits"],
-        "mean_bits": mean_bits(layers),
+        "name_line": widths.text,
+        "mean_bits": widths.mean,
         "weights": sum(row.weights for row in layers if row.bits is not None),
         "widths": weights_by_bits(layers),
         "bytes": info["bytes"],
@@ -95,13 +97,6 @@ def weights_by_bits(layers: Sequence[SummaryRow]) -> dict[str, int]:
         if row.bits is not None and row.weights:
             found[row.bits] = found.get(row.bits, 0) + row.weights
     return {str(bits): found[bits] for bits in sorted(found)}
-
-
-def mean_bits(layers: Sequence[SummaryRow]) -> float:
-    """Return the mean bits of a weight, over all layers of all networks that have weights."""
-    by_bits = weights_by_bits(layers)
-    total = sum(by_bits.values())
-    return sum(int(bits) * count for bits, count in by_bits.items()) / total if total else 32.0
 
 
 def picture_archive(bench: Bench, rows: Mapping[int, Found]) -> bytes | None:

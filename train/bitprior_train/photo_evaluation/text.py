@@ -22,7 +22,7 @@ def _method(row: Mapping[str, Any]) -> str:
     prior = row["prior"]
     if prior is None:
         return str(row["method"])
-    return f"{prior['bundle']}, {prior['bits']}-bit, mean {prior['mean_bits']:.2f}"
+    return f"{prior['bundle']}, {prior['name_line']}"
 
 
 def _quality(row: Mapping[str, Any]) -> str:

@@ -83,6 +83,7 @@ def _prior(prior: Fields) -> PhotoPrior:
     return PhotoPrior(
         bundle=prior.text("bundle"),
         bits=prior.integer("bits", 1),
+        name_line=prior.text("name_line"),
         mean_bits=prior.number("mean_bits"),
         widths=sorted((int(bits), int(count)) for bits, count in widths.items()),
         generator_bytes=size.integer("generator", 1),

@@ -20,6 +20,7 @@ class PhotoPrior:
     Attributes:
         bundle: Name of the bundle.
         bits: Bit width that it is called by.
+        name_line: All of its widths, e.g. ``"1-bit, D 8-bit, mean 1.2"``.
         mean_bits: Mean over all weights of all of its networks.
         widths: How many weights have how many bits, the fewest bits first.
         generator_bytes: Packed weights, scales and biases of G.
@@ -35,6 +36,7 @@ class PhotoPrior:
 
     bundle: str
     bits: int
+    name_line: str
     mean_bits: float
     widths: Sequence[tuple[int, int]]
     generator_bytes: int
@@ -49,10 +51,8 @@ class PhotoPrior:
 
     @property
     def label(self) -> str:
-        """``"4-bit"``; with what has other bits, ``"1-bit (mean 1.2)"``; and another engine."""
-        text = f"{self.bits}-bit"
-        if len(self.widths) > 1:
-            text += f" (mean {self.mean_bits:.1f})"
+        """The name line, and the engine where it is not the float engine."""
+        text = self.name_line
         return text if self.engine == "float" else f"{text}, {self.engine} engine"
 
 

@@ -138,7 +138,9 @@ def test_operators_of_equal_shares_are_told_apart_by_their_kind():
 
 
 def test_costs_name_every_width_of_weights_and_the_usual_frame_at_ten_per_cent(ratios):
-    mixed = prior(1, mean_bits=1.25, widths={"8": 4000, "1": 113504})
+    mixed = prior(
+        1, name_line="1-bit, D 8-bit, mean 1.2", mean_bits=1.25, widths={"8": 4000, "1": 113504}
+    )
     row = photo_row(10, bits=1, prior=mixed)
     table = tables(*ratios, photo_result(row))["photos-costs"]
     by_label = {each[0]: list(each[1:]) for each in table.rows}
@@ -148,7 +150,8 @@ def test_costs_name_every_width_of_weights_and_the_usual_frame_at_ten_per_cent(r
     assert by_label["ISTA-Net+, run by us"][3] == "1,347,912 a ratio"
     only = tables(photo_result(row))["photos-costs"].rows[0]
     assert only[:5] == [
-        "1-bit (mean 1.2)", "117,504", "113,504 of 1 bit, 4,000 of 8 bits", "1.25", "30,000",
+        "1-bit, D 8-bit, mean 1.2", "117,504", "113,504 of 1 bit, 4,000 of 8 bits", "1.25",
+        "30,000",
     ]  # fmt: skip
 
 
