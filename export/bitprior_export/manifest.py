@@ -3,6 +3,7 @@
 from collections import Counter
 from importlib.metadata import version
 
+from bitprior_export.frames import find_frames
 from bitprior_export.source import Source
 from bitprior_runtime.bundle import Manifest, Measurement, Producer, Tolerances
 from bitprior_runtime.bundle.checks import usual_width
@@ -17,6 +18,7 @@ _PACKAGES = ("numpy", "onnx", "qonnx", "safetensors")
 def make_manifest(source: Source, tolerances: Tolerances) -> Manifest:
     """Return the manifest of a source's bundle."""
     bits, grid, granularity = usual_weights(source.generator.program)
+    frames, latents = find_frames(source.generator.program, source.latents)
     return Manifest(
         name=source.name,
         producer=make_producer(),
@@ -30,7 +32,8 @@ def make_manifest(source: Source, tolerances: Tolerances) -> Manifest:
         tolerances=tolerances,
         licence=source.licence,
         training=source.training,
-        latents=source.latents or {},
+        latents=latents or {},
+        frames=frames,
     )
 
 
@@ -40,7 +43,7 @@ def make_producer() -> Producer:
 
 
 def usual_weights(generator: Program) -> tuple[int, Grid | None, Granularity | None]:
-    """Return bits, grid and granularity of most of the quantised weights."""
+    """Return bits, grid and granularity of the weights that a prior is called by."""
     weights = [t for t in generator.tensors.values() if isinstance(t, QuantisedTensor)]
     if not weights:
         return FLOAT_BITS, None, None

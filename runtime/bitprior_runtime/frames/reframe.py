@@ -62,6 +62,17 @@ def reframe(program: Program, native: tuple[int, int], frame: tuple[int, int]) -
     return _follow(rest, {source: (start,)}, tuple(entries), native, frame)
 
 
+def map_shapes(program: Program) -> list[Shape]:
+    """Return the shapes [C,h,w] of the maps that a program makes of its flat input, in order.
+
+    Raises:
+        ProgramError: It does not begin so.
+    """
+    (source,) = program.inputs
+    shapes = (cast(Shape, entry.attributes["shape"]) for _, entry in _parts(program, source))
+    return list(shapes)
+
+
 def _parts(program: Program, source: str) -> list[tuple[Node | None, Node]]:
     """Return the Slice, if any, and the Reshape of each part of the flat input, in order."""
     readers = [node for node in program.nodes if source in node.inputs]
