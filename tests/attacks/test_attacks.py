@@ -3,15 +3,27 @@
 import pytest
 
 # Importing a module of attacks registers them.
-from attacks import envelope, json_text, manifest_fields, programs, sizes, tensor_blocks  # noqa: F401
+from attacks import (  # noqa: F401
+    envelope,
+    json_text,
+    manifest_fields,
+    programs,
+    searches,
+    sizes,
+    tensor_blocks,
+)
 from attacks.registry import ATTACKS, Attack
 from bitprior_runtime.bundle import BundleError, decode_bundle
 from builders.bounded import decode_bounded
-from builders.forgery import forged
+from builders.forgery import forged, put_together, take_apart
 
 
 def test_the_unchanged_bundle_behind_the_attacks_is_read() -> None:
     assert decode_bundle(forged(lambda parts: None)).manifest.name == "tiny"
+
+
+def test_the_unchanged_photo_prior_behind_the_attacks_is_read() -> None:
+    assert decode_bundle(put_together(take_apart(searches.good()))).search is not None
 
 
 def test_there_are_at_least_twenty_five_attacks_of_different_names() -> None:
