@@ -108,14 +108,26 @@ class PhotoOptimiserConfig(Section):
     norm_cap: Annotated[float, Field(gt=0)] = 1.5
 
 
+class OperatorsConfig(Section):
+    """Which random sensing operators are drawn, see :mod:`.operators`.
+
+    Attributes:
+        largest: Largest side of a block in pixels; the time to draw one grows with its sixth power.
+    """
+
+    largest: Annotated[int, Field(ge=8)] = 64
+
+
 class PhotoValidationConfig(Section):
     """Recovery of validation photos whenever a checkpoint is written.
 
     Attributes:
         photos: How many, the first ones.
+        block: Side in pixels of the blocks they are measured by.
     """
 
     photos: Annotated[int, Field(ge=1, le=20)] = 20
+    block: Annotated[int, Field(ge=8, le=64)] = 33
 
 
 class PhotoConfig(Section):
@@ -126,6 +138,7 @@ class PhotoConfig(Section):
     widening: WideningConfig = WideningConfig()
     loss: PhotoLossConfig = PhotoLossConfig()
     optimiser: PhotoOptimiserConfig = PhotoOptimiserConfig()
+    operators: OperatorsConfig = OperatorsConfig()
     validation: PhotoValidationConfig = PhotoValidationConfig()
     run: RunConfig = RunConfig()
 

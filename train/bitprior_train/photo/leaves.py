@@ -20,7 +20,6 @@ def dead_leaves(count: int, side: int, seed: int) -> NDArray[np.uint8]:
         seed: Of the drawing.
     """
     random = np.random.default_rng(seed)
-    y, x = np.indices((side, side))
     images = np.zeros((count, side, side), np.uint8)
     for image in images:
         image[:] = random.integers(256)
@@ -28,6 +27,12 @@ def dead_leaves(count: int, side: int, seed: int) -> NDArray[np.uint8]:
         share = random.random(_DISCS)
         radius = 1 / np.sqrt(share / _SMALLEST**2 + (1 - share) / _LARGEST**2)
         for r in radius:
-            row, column = random.uniform(-r, side + r, 2)
-            image[(y - row) ** 2 + (x - column) ** 2 < r * r] = random.integers(256)
+            _cover(image, *random.uniform(-r, side + r, 2), r, int(random.integers(256)))
     return images
+
+
+def _cover(image: NDArray[np.uint8], row: float, column: float, radius: float, gray: int) -> None:
+    top, left = (max(0, int(middle - radius)) for middle in (row, column))
+    box = image[top : int(row + radius) + 2, left : int(column + radius) + 2]
+    y, x = np.indices(box.shape)
+    box[(y + top - row) ** 2 + (x + left - column) ** 2 < radius * radius] = gray

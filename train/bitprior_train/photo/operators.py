@@ -10,11 +10,21 @@ from bitprior_train.photo.rows import KINDS, gaussian
 _LARGEST = {64: 0.2, 48: 0.3}
 
 
-def draw_problem(random: np.random.Generator, covariance: Covariance) -> Problem:
-    """Draw an operator with its frame and noise; a third are noisy, half of the frames padded."""
-    makers = list(KINDS)
-    make = makers[random.choice(len(makers), p=[KINDS[kind][0] for kind in makers])]
-    sides = KINDS[make][1]
+def draw_problem(random: np.random.Generator, covariance: Covariance, largest: int = 64) -> Problem:
+    """Draw an operator with its frame and noise; a third are noisy, half of the frames padded.
+
+    Args:
+        random: What the draw is a function of.
+        covariance: Of photos.
+        largest: Largest side of a block.
+    """
+    known = {make: [s for s in sides if s <= largest] for make, (_, sides) in KINDS.items()}
+    makers = [make for make, sides in known.items() if sides]
+    shares = np.array([KINDS[make][0] for make in makers])
+    if len(makers) < len(KINDS):
+        shares = shares / shares.sum()
+    make = makers[random.choice(len(makers), p=shares)]
+    sides = known[make]
     size = int(sides[random.integers(len(sides))])
     ratio = float(np.exp(random.uniform(np.log(0.008), np.log(_LARGEST.get(size, 0.45)))))
     if make is gaussian and size == 33 and random.random() < 0.6:

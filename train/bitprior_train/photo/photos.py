@@ -15,7 +15,8 @@ Photos = NDArray[np.uint8]
 
 VALIDATION = 20
 _LUMA = np.array([0.299, 0.587, 0.114])
-_LEAVES, _SIDE = 60, 128
+# Drawn photos: whole blocks of 33 pixels.
+_LEAVES, _SIDE = 40, 132
 LICENCES = {
     "photos": "Train400, 400 photos of BSDS500 (P. Arbelaez et al., 2011): non-commercial research",
     "imagenette96": "Imagenette (J. Howard): photos of ImageNet, non-commercial research and "

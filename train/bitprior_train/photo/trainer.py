@@ -109,7 +109,8 @@ class PhotoTrainer:
         self._low = torch.bfloat16 if config.run.precision == "bfloat16" else torch.float32
         self._crops = Crops(sets)
         photos = sets.validation[: config.validation.photos]
-        self._validation = Validation(photos, self.covariance, self._low)
+        block = config.validation.block
+        self._validation = Validation(photos, self.covariance, self._low, block)
         self._problems: dict[int, Problem] = {}
 
     def run(self) -> PhotoResult:
@@ -192,7 +193,7 @@ class PhotoTrainer:
         if key not in self._problems:
             self._problems = {k: p for k, p in self._problems.items() if k % _POOL != slot}
             own = np.random.default_rng((self._config.run.seed, _OPERATOR, key))
-            self._problems[key] = draw_problem(own, self.covariance)
+            self._problems[key] = draw_problem(own, self.covariance, self._config.operators.largest)
         return self._problems[key]
 
     def _save(self) -> None:

@@ -11,8 +11,9 @@ from bitprior_train.photo.problem import Problem, make_problem
 from bitprior_train.photo.rows import gaussian
 from bitprior_train.photo.search import Search, squared_errors
 
-RATIOS = ((10, "1%"), (43, "4%"), (109, "10%"), (272, "25%"))
-SIDE = 33
+# Share of the pixels, and measurements of blocks of 33 x 33 as they are published.
+RATIOS = {"1%": (0.01, 10), "4%": (0.04, 43), "10%": (0.1, 109), "25%": (0.25, 272)}
+PUBLISHED = 33
 _SEED = 3  # of matrices that no training draws
 _AT_ONCE = 4
 
@@ -24,11 +25,14 @@ class Validation:
         photos: [N,H,W] uint8.
         covariance: Of photos.
         low: Type of the convolutions' operands.
+        block: Side of the blocks.
     """
 
-    def __init__(self, photos: Photos, covariance: Covariance, low: torch.dtype) -> None:
+    def __init__(
+        self, photos: Photos, covariance: Covariance, low: torch.dtype, block: int = PUBLISHED
+    ) -> None:
         self._photos = torch.from_numpy(photos[:, None].astype(np.float32) / 255)
-        self._covariance, self._low = covariance, low
+        self._covariance, self._low, self._block = covariance, low, block
         self._problems: list[tuple[str, Problem]] = []
 
     def psnr(self, networks: PhotoNetworks, steps: int) -> dict[str, float]:
@@ -49,10 +53,11 @@ class Validation:
 
     def _measured(self) -> list[tuple[str, Problem]]:
         if not self._problems:
-            height, width = self._photos.shape[2:]
-            for m, name in RATIOS:
-                matrix = gaussian(np.random.default_rng((_SEED, m)), SIDE, m)
-                problem = make_problem(matrix, SIDE, (height, width), 0.0, self._covariance)
+            (height, width), side = self._photos.shape[2:], self._block
+            for name, (share, published) in RATIOS.items():
+                m = published if side == PUBLISHED else max(1, round(share * side * side))
+                matrix = gaussian(np.random.default_rng((_SEED, m)), side, m)
+                problem = make_problem(matrix, side, (height, width), 0.0, self._covariance)
                 self._problems.append((name, problem))
         return self._problems
 
