@@ -13,6 +13,7 @@ from bitprior_export.artefacts import OnnxOutput
 from bitprior_export.calibration import calibrate, calibrate_search
 from bitprior_export.golden import make_golden
 from bitprior_export.manifest import make_producer, usual_weights
+from bitprior_export.photo.cotangents import choose_cotangents
 from bitprior_export.photo.run import PhotoRun
 from bitprior_export.photo.searching import reframed, searched
 from bitprior_export.program_check import check_gradient, check_program
@@ -84,12 +85,13 @@ def export_photo(
         _manifest(run, golden_solver), tolerances=golden.tolerances, calibration=_calibration(run)
     )
     bundle = Bundle(manifest, generator, sensing, golden.cases, run.search)
+    bundle = choose_cotangents(bundle, run.crops)
     with onnx.staged(bundle) as artefacts:
         checks = write_verified(out, artefacts.sealed(bundle) if artefacts else bundle)
     rows = [row for program in bundle.stored_programs.values() for row in rows_of(program)]
     return ExportResult(
         path=out,
-        bits=manifest.bits,
+        bits=bundle.manifest.bits,
         layers=sum(row.weights > 0 for row in rows),
         rows=rows,
         bundle_bytes=out.stat().st_size,

@@ -54,7 +54,9 @@ def searched(generator: Program, search: LearnedSearch, images: Floats) -> Met:
         images: [N,1,H,W] in [0,1].
     """
     prior = _Recording(generator, search)
-    for operator, noise, photos in _problems(images):
+    for operator, noise, photos in problems(images):
+        if not len(photos):
+            continue
         linear = LinearEstimate(operator, search.covariance, noise)
         y = operator.forward(photos)
         if noise:
@@ -65,7 +67,12 @@ def searched(generator: Program, search: LearnedSearch, images: Floats) -> Met:
     return Met(np.concatenate(prior.met_u), np.concatenate(prior.met_z))
 
 
-def _problems(images: Floats) -> Iterator[tuple[Blocks, float, Floats]]:
+def problems(images: Floats) -> Iterator[tuple[Blocks, float, Floats]]:
+    """Share images out among random operators: an operator, its noise, and its images.
+
+    Args:
+        images: [N,1,H,W] in [0,1].
+    """
     frame = (images.shape[2], images.shape[3])
     side = min(_SIDE, *frame)
     for index, (share, noise) in enumerate(_PROBLEMS):

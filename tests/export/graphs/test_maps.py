@@ -1,4 +1,4 @@
-"""Graphs on maps: depth-to-space goes back in either mode, and what is no photo prior is refused."""
+"""Graphs on maps: depth-to-space goes back in either mode, at any size."""
 
 import numpy as np
 import pytest

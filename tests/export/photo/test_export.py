@@ -46,12 +46,15 @@ def model(bundle: Path) -> Model:
 
 def test_a_bundle_says_what_it_is(model: Model) -> None:
     manifest = model.bundle.manifest
-    assert manifest.name == "photo-4bit" and manifest.bits == 4
+    assert manifest.name == "photo-4bit"
+    assert manifest.bits == 4
     assert (manifest.geometry, manifest.latents) == ((1, 8, 8), {"z": (CHANNELS, 4, 4)})
-    assert manifest.frames is not None and manifest.frames.stride == 2
+    assert manifest.frames is not None
+    assert manifest.frames.stride == 2
     assert (manifest.measurement.kind, manifest.measurement.size) == ("none", 64)
     assert (manifest.solver.name, manifest.solver.steps) == ("learned", STEPS)
-    assert manifest.solver.initial_latent == "zero" and manifest.solver.step_size > 0
+    assert manifest.solver.initial_latent == "zero"
+    assert manifest.solver.step_size > 0
     assert manifest.training["widths"].startswith("4-bit, D 8-bit, mean 4.")
     assert manifest.training["init_from"] == "photo-32bit"
     assert set(manifest.training["sources"]) == {
@@ -62,6 +65,11 @@ def test_a_bundle_says_what_it_is(model: Model) -> None:
     assert set(manifest.companions) == {f"{kind}.onnx" for kind in KINDS}
     assert manifest.calibration is not None
     assert manifest.calibration.activation_bits == 16
+    assert manifest.solver.selection is not None
+    wide, narrow = manifest.solver.selection["integer"]["measured"]  # type: ignore[index,call-overload]
+    lost = narrow["loss_db"] - wide["loss_db"]
+    assert abs(wide["loss_db"]) < 0.05
+    assert manifest.calibration.cotangent_bits == (8 if lost < 0.02 else 16)
     assert set(manifest.calibration.absmax) == {"generator", "start", "penalty"}
 
 
@@ -139,7 +147,8 @@ def test_onnx_files_are_low_bit_and_of_any_frame(bundle: Path) -> None:
     (shuffle,) = (node for node in graph.node if node.op_type == "DepthToSpace")
     assert onnx.helper.get_node_attr_value(shuffle, "mode") == b"CRD"
     types = {t.data_type for t in graph.initializer if np.prod(t.dims) >= 9 * CHANNELS * 4}
-    assert onnx.TensorProto.INT4 in types and onnx.TensorProto.FLOAT not in types
+    assert onnx.TensorProto.INT4 in types
+    assert onnx.TensorProto.FLOAT not in types
     vjp = onnx.load(folder / "penalty_vjp.onnx").graph
     assert [value.name for value in vjp.input] == ["cotangent"]  # K1 is linear
 
@@ -151,7 +160,8 @@ def test_verify_covers_the_onnx_files_and_finds_a_changed_one(
     shutil.copytree(bundle.with_name("photo-4bit-onnx"), folder)
     assert bitprior(["verify", str(bundle), "--onnx", str(folder), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert {c["name"].partition(":")[0] for c in found["checks"]} >= KINDS and found["nodes"] > 20
+    assert {c["name"].partition(":")[0] for c in found["checks"]} >= KINDS
+    assert found["nodes"] > 20
     with (folder / "vjp.onnx").open("ab") as file:
         file.write(b"\0")
     assert bitprior(["verify", str(bundle), "--onnx", str(folder)]) == 1
@@ -179,7 +189,8 @@ def test_options_that_do_not_go_with_a_photo_prior_are_refused(
     out = tmp_path / "p.bitprior"
     assert bitprior(["export", str(folder / "photo-4bit"), "--out", str(out), *options]) != 0
     error = capsys.readouterr().err
-    assert f"found {named}; leave it out" in error and len(error.splitlines()) == 1
+    assert f"found {named}; leave it out" in error
+    assert len(error.splitlines()) == 1
     assert not out.exists()
 
 
@@ -235,7 +246,8 @@ def test_spoilt_runs_are_one_line(
     spoil(run)  # type: ignore[operator]
     assert bitprior(["export", str(run), "--out", str(out), "--targets", "none"]) != 0
     error = capsys.readouterr().err
-    assert expected in error and len(error.splitlines()) == 1, error
+    assert expected in error, error
+    assert len(error.splitlines()) == 1, error
     assert not out.exists()
 
 

@@ -40,7 +40,8 @@ def test_a_search_ends_with_an_image_of_the_canvas_and_measures_only_the_frame()
     with torch.no_grad():
         found = Search(networks, torch.float32).run(problem, y, STEPS, between=1)
     assert found.image.shape == found.start.shape == truth.shape
-    assert found.between is not None and not torch.equal(found.between, found.image)
+    assert found.between is not None
+    assert not torch.equal(found.between, found.image)
     assert torch.equal(
         squared_errors(problem, found.image, truth), squared_errors(problem, found.image, other)
     )
@@ -92,7 +93,8 @@ def test_gradients_reach_every_parameter_through_the_quantisers() -> None:
     found = Search(networks, torch.float32).run(problem, problem.measure(truth), STEPS)
     squared_errors(problem, found.image, truth).sum().backward()
     for name, parameter in networks.named_parameters():
-        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
 
 
 @pytest.mark.parametrize("bits", [32, 4, 1])

@@ -21,7 +21,8 @@ def covariance() -> Covariance:
 @pytest.mark.parametrize("make", KINDS, ids=lambda make: make.__name__)
 def test_rows_of_every_kind_are_independent_and_others_for_another_seed(make: Make) -> None:
     rows = make(np.random.default_rng(0), 16, 20)
-    assert rows.shape[1] == 256 and 1 <= len(rows) <= 40
+    assert rows.shape[1] == 256
+    assert 1 <= len(rows) <= 40
     assert np.linalg.matrix_rank(rows) == len(rows)
     again, other = (make(np.random.default_rng(seed), 16, 20) for seed in (0, 1))
     assert np.array_equal(rows, again)
@@ -64,7 +65,8 @@ def test_draws_are_a_function_of_the_random_generator_and_differ(covariance: Cov
     first, again, other = (
         draw_problem(np.random.default_rng(seed), covariance) for seed in (3, 3, 4)
     )
-    assert torch.equal(first.matrix, again.matrix) and first.frame == again.frame
+    assert torch.equal(first.matrix, again.matrix)
+    assert first.frame == again.frame
     assert first.matrix.shape != other.matrix.shape or not torch.equal(first.matrix, other.matrix)
     for problem in (first, other):
         assert max(problem.frame) <= 99

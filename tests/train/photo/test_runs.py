@@ -67,12 +67,15 @@ def run32(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_leaves_what_export_needs_and_says_what_it_trained_on(run32: Path) -> None:
     names = {path.name for path in run32.iterdir()}
-    assert names > WRITTEN and any(name.startswith("events.out.tfevents") for name in names)
+    assert names > WRITTEN
+    assert any(name.startswith("events.out.tfevents") for name in names)
     record = json.loads((run32 / "run.json").read_text())
     assert (record["kind"], record["bits"], record["steps"]) == ("photo", 32, 4)
-    assert record["photos"] == ["dead-leaves"] and "free of any rights" in record["licence"]
+    assert record["photos"] == ["dead-leaves"]
+    assert "free of any rights" in record["licence"]
     kinds = [entry["kind"] for entry in read_metrics(run32 / "metrics.jsonl")]
-    assert kinds.count("train") == 4 and kinds.count("validation") == 2
+    assert kinds.count("train") == 4
+    assert kinds.count("validation") == 2
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,8 @@ def test_low_bit_priors_start_from_the_float_one(
     out = tmp_path / "low"
     assert train(out, "--bits", str(bits), "--init-from", str(run32), *wider, steps=1) == 0
     record = json.loads((out / "run.json").read_text())
-    assert record["bits"] == bits and record["widths"].startswith(line)
+    assert record["bits"] == bits
+    assert record["widths"].startswith(line)
     channels = 9 if wider else 6
     assert record["weights"]["8"] == 12 * channels
     assert sum(record["weights"].values()) == 27 * channels**2 + (108 + 12) * channels
@@ -156,8 +160,10 @@ def test_photos_of_a_folder_are_split_without_reading_test_photos(tmp_path: Path
     colour = random.integers(0, 256, (VALIDATION + 1, 96, 96, 3), dtype=np.uint8)
     np.savez(tmp_path / "coco128.npz", train_x=colour, test_x="never read")
     sets = load_photos(tmp_path)
-    assert sets.names == ("photos", "coco128") and "BSDS500" in sets.licence
-    assert len(sets.main) == 3 and len(sets.validation) == VALIDATION
+    assert sets.names == ("photos", "coco128")
+    assert "BSDS500" in sets.licence
+    assert len(sets.main) == 3
+    assert len(sets.validation) == VALIDATION
     seen = {photo.tobytes() for photo in (*sets.main, *sets.validation)}
     assert seen == {photo.tobytes() for photo in photos}
     assert sets.others[0].shape == (VALIDATION + 1, 96, 96)
@@ -169,7 +175,8 @@ def test_photos_of_a_folder_are_split_without_reading_test_photos(tmp_path: Path
 def test_every_width_has_its_preset(bits: int) -> None:
     request = Request("photos", Path(), options={"quantiser": {"bits": bits}} if bits < 32 else {})
     config = resolve_photo(request, "photo")
-    assert config.model.bits == bits and config.data.name == "photos"
+    assert config.model.bits == bits
+    assert config.data.name == "photos"
     assert (config.model.edge_bits, config.model.linear_bits) == (
         (32, 32) if bits == 32 else (4, 8)
     )
@@ -206,7 +213,8 @@ def test_wrong_requests_are_one_line(
     for expected, arguments in wrong.items():
         assert bitprior(arguments) != 0
         error = capsys.readouterr().err
-        assert expected in error and len(error.splitlines()) == 1, error
+        assert expected in error, error
+        assert len(error.splitlines()) == 1, error
     assert not Path(out).exists()
 
 

@@ -68,5 +68,5 @@ def test_equal_columns_after_equalisation() -> None:
 
 def test_a_narrower_prior_is_refused() -> None:
     state = random_networks(photo_config(32)).state_dict()
-    with pytest.raises(UsageError, match="at least 6.*found 5"):
+    with pytest.raises(UsageError, match=r"at least 6.*found 5"):
         widened(state, 5, 0.5, 0.0, 0)

@@ -27,7 +27,8 @@ def dead_leaves(count: int, side: int, seed: int) -> NDArray[np.uint8]:
         share = random.random(_DISCS)
         radius = 1 / np.sqrt(share / _SMALLEST**2 + (1 - share) / _LARGEST**2)
         for r in radius:
-            _cover(image, *random.uniform(-r, side + r, 2), r, int(random.integers(256)))
+            row, column = random.uniform(-r, side + r, 2)
+            _cover(image, row, column, r, int(random.integers(256)))
     return images
 
 
