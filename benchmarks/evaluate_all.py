@@ -5,7 +5,8 @@
 What a run is, its run.json says; names of folders mean nothing. Runs of one data set, m, A, s and
 seed go into one file, their widths side by side; deep compressed sensing, whose latents are dense,
 beside the largest of them. Of two runs of the same system the one of higher validation PSNR counts.
-Everything is recovered as the paper does: plain proximal steps with the s and beta of the training.
+Everything is recovered as the paper does: plain proximal steps with the s and beta of the training;
+linear-residual priors, which are not the paper's, with the solver of their bundles.
 What is done is skipped: a file that already has just these bundles and settings.
 """
 
@@ -48,6 +49,11 @@ class Run:
         return self.record.get("system") == "dcs"
 
     @property
+    def is_linear_residual(self) -> bool:
+        """Whether it is a linear synthesis with a residual."""
+        return self.record.get("kind") == "linear-residual"
+
+    @property
     def system(self) -> tuple[bool, int]:
         """What distinguishes the rows of a file."""
         return self.is_dcs, self.record["bits"]
@@ -55,6 +61,8 @@ class Run:
     @property
     def kind(self) -> str:
         """What A is; records of 0.1 say it in their configuration only."""
+        if self.is_linear_residual:
+            return "linear-residual"
         sensing = self.record["config"]["model"]["sensing"]
         return str(self.record.get("measurement_kind") or {"conv": "cnn"}.get(sensing, sensing))
 
@@ -69,7 +77,9 @@ def finished_runs(folders: Sequence[Path]) -> Sequence[Run]:
     """Return the finished runs among folders, and in folders of runs."""
     records = [path for folder in folders for path in folder.glob("run.json")]
     records += [path for folder in folders for path in folder.glob("*/run.json")]
-    return [Run(path.parent, json.loads(path.read_text("utf-8"))) for path in sorted(records)]
+    runs = [Run(path.parent, json.loads(path.read_text("utf-8"))) for path in sorted(records)]
+    # Others, of priors without sensing, have evaluations of their own.
+    return [run for run in runs if run.record.get("kind", "linear-residual") == "linear-residual"]
 
 
 def grouped(runs: Sequence[Run]) -> Mapping[str, Sequence[Run]]:
@@ -103,7 +113,8 @@ def _name(key: tuple[Any, ...]) -> str:
     dataset, kind, m, seed, s = key
     dataset, _ = STAND_INS.get(dataset, (dataset, 0))
     words = [dataset, *([] if kind in ("mlp", "cnn") else [kind])]
-    return "-".join([*words, f"m{m}", f"s{s}", f"seed{seed}"])
+    sparsity = [] if s is None else [f"s{s}"]
+    return "-".join([*words, f"m{m}", *sparsity, f"seed{seed}"])
 
 
 def command_of(runs: Sequence[Run], images: int, engine: str, out: Path) -> Sequence[str]:
@@ -112,6 +123,9 @@ def command_of(runs: Sequence[Run], images: int, engine: str, out: Path) -> Sequ
     dataset, most = STAND_INS.get(record["dataset"], (record["dataset"], images))
     command = [*BITPRIOR, "evaluate", *(str(run.bundle) for run in runs)]
     command += ["--dataset", dataset, "--images", str(min(images, most))]
+    if runs[0].is_linear_residual:
+        components = str(record["measurements"])
+        return [*command, "--engine", engine, "--components", components, "--out", str(out)]
     command += ["--solver", "proximal", "--steps", str(STEPS), "--engine", engine]
     if runs[0].kind.startswith("phase"):
         command += ["--restarts", str(PHASE_RESTARTS)]

@@ -1,6 +1,7 @@
 """A finished training run as the source of an export."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ from bitprior_export.errors import RunRecordError
 from bitprior_export.manifest import usual_weights
 from bitprior_export.qonnx.document import open_onnx
 from bitprior_export.qonnx.reader import Translation, translate
+from bitprior_export.solver_selection import FEW_STEPS
 from bitprior_export.source import Source, ends, sha256_by_name
 from bitprior_export.training_run import GENERATOR, SENSING, TrainingRun
 from bitprior_runtime.bundle import SolverDefaults
 
+LINEAR_RESIDUAL = "linear-residual"  # kind of such a run, in run.json
 # Of run.json, these are said elsewhere in the manifest.
 _ELSEWHERE = (
     "licence",
@@ -46,13 +49,21 @@ def source_of_run(run: TrainingRun, sensing_bits: int | None = None) -> Source:
         sensing=sensing,
         measurement=run.measurement_kind or ("cnn" if convolutional else "mlp"),
         images=run.images,
-        solver=SolverDefaults(
-            step_size=run.step_size, sparsity=run.sparsity, projection=run.projection
-        ),
+        solver=_solver(run),
         licence=run.licence,
         training={**_training(run), "sensing_bits_after_training": sensing_bits},
         select=True,
     )
+
+
+def _solver(run: TrainingRun) -> SolverDefaults:
+    """Return how recoveries run; those of linear sensing are a few steps from z = y."""
+    solver = SolverDefaults(
+        step_size=run.step_size, sparsity=run.sparsity, projection=run.projection
+    )
+    if run.record.get("kind") != LINEAR_RESIDUAL:
+        return solver
+    return replace(solver, initial_latent="measurement", steps=FEW_STEPS[-1])
 
 
 def _name(run: TrainingRun) -> str:

@@ -4,8 +4,12 @@ The solvers are those that every engine runs by itself, in C and in recover.onnx
 as trained (Q-GEN's recovery) and FISTA, with dense latents and with sparse ones. Each recovers the
 same images without and with noise in their measurements. The winner is the one that needs the
 fewest steps to come within WITHIN of the highest mean PSNR.
+
+Where recoveries start at the measurement, z = y, which is nearly there, the steps are few and of
+several sizes, and more of them have to bring less.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,10 +28,15 @@ from bitprior_runtime.solvers.proximal import proximal_method
 from bitprior_runtime.solvers.running import run
 
 IMAGES = 12
+FEW_IMAGES = 16
 # Standard deviation of the noise, of the root mean square of each measurement.
 NOISE = (0.0, 0.01, 0.05)
 STEPS = (10, 20, 30, 50)
 WITHIN = 0.1  # dB
+# The same from z = y, and the step sizes, as shares of the one the training chose.
+FEW_STEPS = (1, 2, 3, 5)
+FEW_WITHIN = 0.03
+SIZES = (0.6, 1.0, 1.5)
 _SEED = 0
 _LEAST_ERROR = 1e-10  # 100 dB
 
@@ -60,27 +69,29 @@ def select_solver(
         return solver
     engine = fastest_float(generator, sensing)
     ((size,),) = generator.inputs.values()
-    problem = _problem(engine, images[:IMAGES], size, solver)
-    rivals = _rivals(solver, size)
-    found = [_qualities(engine, problem, rival) for rival in rivals]
+    near = solver.initial_latent == "measurement"
+    steps, within = (FEW_STEPS, FEW_WITHIN) if near else (STEPS, WITHIN)
+    problem = _problem(engine, images[: FEW_IMAGES if near else IMAGES], size, solver)
+    rivals = _near_rivals(solver) if near else _rivals(solver, size)
+    found = [_qualities(engine, problem, rival, steps) for rival in rivals]
     means = np.array([[np.mean(levels) for levels in each] for each in found])
-    index, rival = _winner(means)
+    index, rival = _winner(means, within)
     measured = [
         {
             "solver": rival.name,
             "step_size": loop_options(rival, 1).step_size,
             "sparsity": loop_options(rival, 1).sparsity,
-            "psnr": {str(t): levels for t, levels in zip(STEPS, each, strict=True)},
+            "psnr": {str(t): levels for t, levels in zip(steps, each, strict=True)},
         }
         for rival, each in zip(rivals, found, strict=True)
     ]
     selection: dict[str, Any] = {
         "images": len(problem.images),
         "noise": list(NOISE),
-        "within_db": WITHIN,
+        "within_db": within,
         "measured": measured,
     }
-    return replace(rivals[rival], steps=STEPS[index], selection=selection)
+    return replace(rivals[rival], steps=steps[index], selection=selection)
 
 
 def _rivals(solver: SolverDefaults, size: int) -> list[SolverDefaults]:
@@ -90,6 +101,16 @@ def _rivals(solver: SolverDefaults, size: int) -> list[SolverDefaults]:
     rivals = [replace(dense, name="proximal"), dense]
     if solver.sparsity is not None and solver.sparsity < size:
         rivals.append(replace(dense, fista=FistaDefaults(short, solver.sparsity)))
+    return rivals
+
+
+def _near_rivals(solver: SolverDefaults) -> list[SolverDefaults]:
+    """Return the defaults that compete from z = y: both loops, at each of SIZES."""
+    rivals = []
+    for share in SIZES:
+        size = share * solver.step_size
+        plain = replace(solver, name="proximal", step_size=size, fista=FistaDefaults(size))
+        rivals += [plain, replace(plain, name="fista")]
     return rivals
 
 
@@ -103,14 +124,16 @@ def _problem(engine: Engine, images: Array, size: int, solver: SolverDefaults) -
     return _Problem(images, np.concatenate(noisy), np.concatenate(starts))
 
 
-def _qualities(engine: Engine, problem: _Problem, solver: SolverDefaults) -> list[list[float]]:
-    """Return the mean PSNR in dB after each of STEPS, at each of NOISE."""
-    options = loop_options(solver, STEPS[-1])
+def _qualities(
+    engine: Engine, problem: _Problem, solver: SolverDefaults, stops: Sequence[int]
+) -> list[list[float]]:
+    """Return the mean PSNR in dB after each number of steps, at each of NOISE."""
+    options = loop_options(solver, stops[-1])
     method = proximal_method(engine, problem.y, problem.z0, options)
     latents = []
 
     def watch(step: int, steps: int) -> None:
-        if step in STEPS:
+        if step in stops:
             latents.append(method.z)
 
     run(method, options, watch)
@@ -127,9 +150,9 @@ def _psnr(found: Array, images: Array) -> list[float]:
     return means
 
 
-def _winner(means: NDArray[np.float64]) -> tuple[int, int]:
+def _winner(means: NDArray[np.float64], within: float) -> tuple[int, int]:
     """Return indices of steps and of the rival, given mean PSNR [rivals, steps]."""
-    index = int(np.argmax(means.max(axis=0) >= means.max() - WITHIN))
+    index = int(np.argmax(means.max(axis=0) >= means.max() - within))
     return index, int(means[:, index].argmax())
 
 

@@ -1,4 +1,4 @@
-"""How many bits the weights of a prior have: most of them, the others, and on average."""
+"""How many bits the weights of a prior have: the usual width, the others, and on average."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,8 @@ class Widths:
     """Bit widths of the weights.
 
     Attributes:
-        usual: Of most of the generator's quantised weights; 32 if it has none.
+        usual: The narrowest that a quarter of the generator's quantised weights have; 32 if it has
+            none.
         others: Of the generator's weights that have another width, by name.
         mean: Bits a weight, over all weights of the generator and of a learned search; scales and
             biases are not counted.

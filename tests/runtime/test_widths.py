@@ -2,6 +2,7 @@
 
 import pytest
 
+from bitprior_runtime.bundle.checks import usual_width
 from bitprior_runtime.model import Model
 from bitprior_runtime.widths import widths_of
 from builders.bundles import tiny_bundle
@@ -15,7 +16,7 @@ def test_a_prior_of_one_width_says_that_width_alone(bits: int) -> None:
     assert found.text == f"{bits}-bit"
 
 
-def test_a_prior_is_called_by_what_most_of_its_weights_have_and_names_the_others() -> None:
+def test_a_prior_is_called_by_the_width_of_most_weights_and_names_the_others() -> None:
     bundle = photo_bundle(bits=1, channels=8, edge_bits=4, linear_bits=8)
     inner, edge, linear = 3 * 8 * 8 * 9, 4 * 8 * 9 + 8 * 2 * 36, 4 * 8 + 8 * 2 * 4
     mean = (inner + 4 * edge + 8 * linear) / (inner + edge + linear)
@@ -24,6 +25,21 @@ def test_a_prior_is_called_by_what_most_of_its_weights_have_and_names_the_others
     assert found.mean == pytest.approx(mean)
     assert found.text == f"1-bit, D 8-bit, G2 4-bit, mean {mean:.1f}"
     assert Model(bundle, 0).describe().startswith(f"photo: {found.text}; format")
+
+
+@pytest.mark.parametrize(
+    ("counts", "usual"),
+    [
+        ({1: 300, 8: 614}, 1),  # a large linear layer does not make the network one of 8 bits
+        ({1: 10, 4: 900}, 4),
+        ({2: 1, 3: 1, 4: 1, 5: 1, 8: 1}, 8),
+        ({}, 32),
+    ],
+)
+def test_a_prior_is_called_by_the_narrowest_width_of_a_quarter_of_its_weights(
+    counts: dict[int, int], usual: int
+) -> None:
+    assert usual_width(counts) == usual
 
 
 def test_the_sensing_network_is_no_part_of_the_prior() -> None:

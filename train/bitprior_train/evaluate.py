@@ -15,6 +15,7 @@ from bitprior_train.metrics import Mean, mean_of, psnr, ssim
 from bitprior_train.phase_metrics import sign_resolved, success_rate
 
 TIMED_RECOVERIES = 20
+_ROWS = 64  # images drawn at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class Evaluation:
         psnr: Per image, dB.
         ssim: Per image.
         settings: Options of ``Model.recover`` it was recovered with.
+        start_psnr: Of the images at z = y per image, dB, where recoveries start there; else None.
         success_rate: Share of images that phase retrieval found; None: signs were measured.
     """
 
@@ -39,6 +41,7 @@ class Evaluation:
     psnr: NDArray[np.float64]
     ssim: NDArray[np.float64]
     settings: dict[str, Any]
+    start_psnr: NDArray[np.float64] | None
     success_rate: float | None
 
     @property
@@ -90,8 +93,20 @@ def evaluate(
         psnr=psnr(recovered, images),
         ssim=ssim(recovered, images),
         settings=settings,
+        start_psnr=_start_psnr(model, y, images),
         success_rate=success_rate(recovery.image, images) if signless else None,
     )
+
+
+def _start_psnr(
+    model: Model, y: NDArray[np.float32], images: NDArray[np.float32]
+) -> NDArray[np.float64] | None:
+    """Return the PSNR that recoveries start from, where that is G(y): what the steps add to."""
+    if model.bundle.manifest.solver.initial_latent != "measurement":
+        return None
+    parts = range(0, len(y), _ROWS)
+    start = np.concatenate([model.generate(y[at : at + _ROWS]) for at in parts])
+    return psnr(start.clip(0, 1), images)
 
 
 def recovery_times(models: Sequence[Model], evaluations: Sequence[Evaluation]) -> list[float]:

@@ -14,7 +14,9 @@ from bitprior_runtime.images.png import to_bytes
 from bitprior_runtime.model import Model
 from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.solvers.choice import choose
+from bitprior_runtime.widths import widths_of
 from bitprior_train.evaluate import Evaluation
+from bitprior_train.metrics import mean_of
 from bitprior_train.provenance import commit
 from bitprior_train.train_command import making_commands
 from bitprior_train.weight_histogram import weight_histogram
@@ -51,6 +53,8 @@ def evaluation_row(
         "images": len(found.images),
         "psnr": asdict(found.mean_psnr),
         "ssim": asdict(found.mean_ssim),
+        "start_psnr": None if found.start_psnr is None else asdict(mean_of(found.start_psnr)),
+        "widths": widths_of(model.bundle).text,
         "success_rate": found.success_rate,
         "measurement_loss": float(recovery.loss.mean()),
         "solver": solver_of(model, found),
@@ -84,6 +88,8 @@ def system_name(bits: int, training: dict[str, Any]) -> str:
         return f"{bits}-bit prior"
     if training.get("system", "sdlss") == "dcs":
         return f"{bits}-bit DCS"
+    if training.get("kind") == "linear-residual":
+        return f"{bits}-bit linear-residual"
     return f"{bits}-bit {'SDLSS' if bits == 32 else 'Q-GEN'}"
 
 

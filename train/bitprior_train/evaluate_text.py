@@ -17,6 +17,8 @@ def as_text(result: dict[str, Any]) -> str:
         ran += f", {row['engine']}/{row['kernel']})"
         head = f"  {row['bundle']}, {row['system']}, m = {row['measurements']}: {quality}"
         lines.append(f"{head}, SSIM {row['ssim']['mean']:.4f}, {cost} {ran}")
+        if row.get("start_psnr") is not None:
+            lines.append(f"    {row['widths']}; at z = y {row['start_psnr']['mean']:.2f} dB")
         if row["success_rate"] is not None:
             lines.append(f"    found, signs resolved: {row['success_rate']:.1%} of the images")
         if row["other_split"]:

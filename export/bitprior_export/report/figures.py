@@ -17,7 +17,9 @@ _LINES = ("#2f7ed8", "#d9822b", "#3a9d5d", "#c2528b", "#8a6fd1", "#20a4a9")
 
 def width_figures(result: Result) -> Sequence[str]:
     """Draw PSNR with error bars, generator bytes and milliseconds against bit width."""
-    rows = sorted(result.rows, key=lambda row: (row.bits, row.label))
+    rows = sorted(
+        (r for r in result.rows if not r.is_untrained), key=lambda row: (row.bits, row.label)
+    )
 
     def quality(axes: Axes) -> None:
         axes.errorbar(

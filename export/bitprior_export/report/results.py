@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LINEAR = ("gaussian", "rademacher")
+LINEAR_RESIDUAL = "linear-residual"
 FLOAT_BITS = 32
 
 
@@ -79,6 +80,9 @@ class Row:
         goes_on: Whether its training started from another run.
         psnr: dB.
         ssim: Structural similarity.
+        start_psnr: dB at z = y, where recoveries start there; None elsewhere.
+        widths: Which weights have how many bits; empty where no one said.
+        training_seconds: What the training took; None: not known.
         success_rate: Share of images phase retrieval found; None elsewhere.
         generator_bytes: Packed weights, scales and biases of G.
         bundle_bytes: The whole file.
@@ -106,6 +110,9 @@ class Row:
     goes_on: bool
     psnr: Mean
     ssim: Mean
+    start_psnr: Mean | None
+    widths: str
+    training_seconds: float | None
     success_rate: float | None
     generator_bytes: int
     bundle_bytes: int
@@ -125,6 +132,16 @@ class Row:
     def label(self) -> str:
         """``"4-bit"``, and ``"32-bit DCS"`` where it is not the system of the other widths."""
         return self.system if self.system.endswith("DCS") else f"{self.bits}-bit"
+
+    @property
+    def is_linear_residual(self) -> bool:
+        """Whether it is a linear synthesis with a residual, not one of the papers' systems."""
+        return self.system.endswith(LINEAR_RESIDUAL)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether it is deep compressed sensing that never was trained from scratch."""
+        return self.system.endswith("DCS") and self.goes_on
 
     @property
     def arithmetic(self) -> str:

@@ -40,7 +40,8 @@ def papers_rows(results: Sequence[Result]) -> Iterator[Found]:
     """Yield what was recovered as in the papers: in float32, by the plain proximal loop."""
     for result in results:
         for row in result.rows:
-            plain = row.engine == "float" and row.solver.papers
+            papers = row.solver.papers and not row.is_linear_residual
+            plain = row.engine == "float" and papers
             if plain and (row.sensing_bits == FLOAT_BITS or row.sensing in LINEAR):
                 yield result, row
 

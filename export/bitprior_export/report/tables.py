@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from bitprior_export.report.findings import Findings
+from bitprior_export.report.linear_residual import linear_residual_table
 from bitprior_export.report.ordering import ordering_notes
 from bitprior_export.report.paper import REFERENCE, SYSTEMS, TABLE_1
 from bitprior_export.report.photo.tables import photo_rows_table, photo_tables
@@ -19,6 +20,7 @@ from bitprior_export.report.surgery.provenance import runs_table
 from bitprior_export.report.surgery.tables import surgery_tables
 from bitprior_export.report.table import NONE, Table
 
+NOT_TRAINED = "not trained"
 UNPRINTED = (
     "The paper does not print m, s and its networks' sizes for this data set: gaps compare, "
     "absolute figures do not."
@@ -30,7 +32,8 @@ COSTS = "Ratio compares generators, ms is one recovery of one image, the fastest
 def all_tables(findings: Findings) -> Sequence[Table]:
     """Return every table that the findings fill: photos, then the paper's."""
     results = findings.results
-    found = [*photo_tables(findings.photos), *paper_tables(results)]
+    found = [*photo_tables(findings.photos), *linear_residual_table(results)]
+    found += paper_tables(results)
     found += [width_table(result) for result in main_results(results)]
     found += [*sparsity_tables(results), *seed_table(results), *sensing_table(results)]
     found += surgery_tables(findings.comparisons, findings.priors)
@@ -72,7 +75,7 @@ def paper_tables(results: Sequence[Result]) -> Sequence[Table]:
             rows.append(
                 [
                     system,
-                    *((_mean(row.psnr, 2), f"{row.ssim.mean:.4f}") if row else (NONE, NONE)),
+                    *_worth(row),
                     _below(row, reference),
                     f"{decibels:.2f}",
                     f"{likeness:.4f}",
@@ -87,6 +90,15 @@ def paper_tables(results: Sequence[Result]) -> Sequence[Table]:
     return tables
 
 
+def _worth(row: Row | None) -> tuple[str, str]:
+    """Return PSNR and SSIM, or why there are none."""
+    if row is None:
+        return NONE, NONE
+    if row.is_untrained:
+        return NOT_TRAINED, NONE
+    return _mean(row.psnr, 2), f"{row.ssim.mean:.4f}"
+
+
 def width_table(result: Result) -> Table:
     """Return what each prior of a result is worth and what it costs."""
     widest = result.widest
@@ -97,8 +109,8 @@ def width_table(result: Result) -> Table:
     rows = [
         [
             row.system,
-            _mean(row.psnr, 2),
-            _mean(row.ssim, 4),
+            NOT_TRAINED if row.is_untrained else _mean(row.psnr, 2),
+            NONE if row.is_untrained else _mean(row.ssim, 4),
             _below(row, widest),
             f"{row.generator_bytes:,}",
             f"{widest.generator_bytes / row.generator_bytes:.1f}\N{MULTIPLICATION SIGN}",
@@ -111,7 +123,8 @@ def width_table(result: Result) -> Table:
         [each.label, _mean(each.psnr, 2), _mean(each.ssim, 4), "", "", "", "", ""]
         for each in result.baselines
     ]
-    notes = [f"{_conditions(result)} {COSTS}", *ordering_notes(result)]
+    papers = not widest.is_linear_residual
+    notes = [f"{_conditions(result)} {COSTS}", *(ordering_notes(result) if papers else ())]
     if any(row.busy for row in result.rows):
         notes.append("Other work ran on the machine: compare these times, do not quote them.")
     return Table(result.name, setting_title(result), columns, rows, notes)
@@ -121,6 +134,10 @@ def setting_title(result: Result) -> str:
     """Return what is the same for all priors of a result."""
     row = result.rows[0]
     title = f"{result.dataset}, m = {row.measurements}"
+    if row.is_linear_residual:
+        return f"{title}, linear-residual priors, engine {row.arithmetic}"
+    if row.sensing == "cnn":
+        title = f"{title}, paper's networks"
     if row.sensing in ("mlp", "cnn"):
         title += f", learned sensing ({row.sensing})"
     else:
@@ -263,7 +280,7 @@ def _mean(mean: Mean, digits: int) -> str:
 
 
 def _below(row: Row | None, reference: Row | None) -> str:
-    if row is None or reference is None:
+    if row is None or reference is None or row.is_untrained:
         return NONE
     return f"{reference.psnr.mean - row.psnr.mean:.2f}".replace("-0.00", "0.00")
 

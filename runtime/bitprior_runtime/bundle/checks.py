@@ -64,7 +64,7 @@ def check_widths(manifest: Manifest, programs: Programs) -> None:
     bits = max(counts, default=FLOAT_BITS)
     which = "widest"
     if int(manifest.format.partition(".")[2]) >= MINOR_OF_FRAMES:
-        bits, which = usual_width(counts), "most frequent"
+        bits, which = usual_width(counts), "usual"
     chosen = [entry for entry in entries if entry.bits == bits]
     styles: set[tuple[Grid | None, Granularity | None]] = {
         (entry.grid, "per-tensor" if entry.axis is None else "per-channel") for entry in chosen
@@ -79,14 +79,21 @@ def check_widths(manifest: Manifest, programs: Programs) -> None:
 
 
 def usual_width(counts: Mapping[int, int]) -> int:
-    """Return the width that most quantised weights have; of two with as many, the wider.
+    """Return the width a prior is called by: the narrowest that a quarter of its weights have.
+
+    So a linear layer of many weights and 8 bits does not make a 1-bit network one of 8 bits; what
+    has other widths is said beside it.
 
     Args:
-        counts: Weights by bit width.
+        counts: Quantised weights by bit width.
 
     Returns:
-        FLOAT_BITS if nothing is counted.
+        The most frequent width where none has a quarter, the wider of two; FLOAT_BITS if nothing is
+        counted.
     """
+    total = sum(counts.values())
+    if enough := [bits for bits, count in counts.items() if 4 * count >= total > 0]:
+        return min(enough)
     return max(((count, bits) for bits, count in counts.items()), default=(0, FLOAT_BITS))[1]
 
 

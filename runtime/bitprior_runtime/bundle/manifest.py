@@ -189,8 +189,8 @@ class Manifest:
         geometry: (C, H, W) of the images.
         latent: k, size of the latent.
         measurement: The measurement operator.
-        bits: The bit width that most of the generator's quantised weights have, of two with as
-            many the wider; 32 if it has none. Before format 1.4: the widest.
+        bits: The narrowest bit width that a quarter of the generator's quantised weights have; 32
+            if it has none. Before format 1.4: the widest.
         grid: Grid of those tensors; None at 32 bits.
         granularity: Of their scales; None at 32 bits.
         solver: Solver defaults.

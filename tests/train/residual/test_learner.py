@@ -21,7 +21,9 @@ from bitprior_train.residual.optimiser import share_of_rates
 GEOMETRY = (3, 8, 8)
 
 
-def config(bits: int = 32, m: int = 5, precision: str = "float32", **more: object) -> ResidualConfig:
+def config(
+    bits: int = 32, m: int = 5, precision: str = "float32", **more: object
+) -> ResidualConfig:
     optimiser = {"batch": 8, "steps": 40, "warmup": 0, "unrolled": 0.0} | more
     return ResidualConfig(
         data=ResidualDataConfig(name="cifar10", validation=4),
@@ -68,9 +70,7 @@ def test_the_loss_is_the_mean_logarithm_of_the_squared_error() -> None:
 
 
 def test_unrolled_steps_come_at_the_end_and_change_what_is_learned() -> None:
-    plain, unrolled = (
-        ResidualLearner(config(unrolled=share), GEOMETRY) for share in (0.0, 0.5)
-    )
+    plain, unrolled = (ResidualLearner(config(unrolled=share), GEOMETRY) for share in (0.0, 0.5))
     assert plain.step(batch(), 19, random()) == unrolled.step(batch(), 19, random())
     assert plain.step(batch(), 20, random()) != unrolled.step(batch(), 20, random())
 

@@ -99,8 +99,8 @@ def load_dataset(
         extra: Archives in ``BITPRIOR_DATA`` whose ``train_x`` are trained on, too.
 
     Raises:
-        UsageError: Unknown name, extra images of another geometry, a size larger than stored, or more validation images than there
-            are images.
+        UsageError: Unknown name, extra images of another geometry, a size larger than stored, or
+            more validation images than there are images.
         MissingFileError: The file of the data set is not there or not as expected, or holds no
             training images.
         UnwritableOutputError: It has to be downloaded, and the cache folder cannot be written to.

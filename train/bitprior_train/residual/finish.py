@@ -101,7 +101,9 @@ def bits_line(networks: ResidualNetworks, bits: int) -> str:
     if bits == FLOAT:
         return "32-bit"
     parts = weight_bits(networks.generator)
-    others = [f"{name} {parts[part][1]}-bit" for name, part in (("D", "linear"), ("edges", "edges"))]
+    others = [
+        f"{name} {parts[part][1]}-bit" for name, part in (("D", "linear"), ("edges", "edges"))
+    ]
     return ", ".join([f"{bits}-bit", *others, f"mean {mean_bits(networks.generator):.1f} bits"])
 
 

@@ -108,8 +108,6 @@ class ResidualNetworks(nn.Module):
         super().__init__()
         self.generator = LinearResidual(model, geometry, quantiser, low)
         self.sensing = Sensing(model.measurements, geometry)
-        # Convolutions in bfloat16 are fast where channels come last.
-        self.generator.residual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def start_at(self, pca: PrincipalComponents) -> None:
         """Begin as m principal components: z = y is their coefficient, and R adds nothing."""
@@ -181,7 +179,5 @@ def _conv_transpose(
     if quantiser is None:
         return nn.ConvTranspose2d(i, o, kernel, stride, pad)
     weights = weight_quantiser(quantiser)
-    made = QuantConvTranspose2d(
-        i, o, kernel, stride, padding=pad, bias=True, weight_quant=weights
-    )
+    made = QuantConvTranspose2d(i, o, kernel, stride, padding=pad, bias=True, weight_quant=weights)
     return cast(nn.Module, made)
