@@ -20,13 +20,8 @@ from bitprior_runtime.sensing.linear_estimate import LinearEstimate, check_noise
 from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import choose
-from bitprior_runtime.solvers.learned import (
-    LearnedOptions,
-    Linear,
-    SearchedPrior,
-    Searching,
-    learned,
-)
+from bitprior_runtime.solvers.learned import LearnedOptions, learned
+from bitprior_runtime.solvers.searching import Linear, SearchedPrior, Searching
 
 LEARNED = "learned"
 _TAKEN = ("steps", "tolerance", "max_seconds")

@@ -101,7 +101,7 @@ class ExactRectangles(Rectangles):
         step = _PIXEL_RANGE - self._pixel_bits
         pixels = self.split(self._rounded(images, step, self._pixel_bits))
         sums = pixels @ self.codes.T
-        y = np.ldexp(sums, self.level + step).astype(np.float32)
+        y: FloatArray = np.ldexp(sums, self.level + step).astype(np.float32)
         return y.reshape(len(images), -1)
 
     def adjoint(self, r: NDArray[Any]) -> FloatArray:

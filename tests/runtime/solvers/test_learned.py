@@ -6,7 +6,8 @@ from bitprior_runtime.errors import UsageError
 from bitprior_runtime.sensing import Blocks
 from bitprior_runtime.sensing.linear_estimate import LinearEstimate
 from bitprior_runtime.solvers import learned as module
-from bitprior_runtime.solvers.learned import LearnedOptions, LearnedSolution, Searching, learned
+from bitprior_runtime.solvers.learned import LearnedOptions, LearnedSolution, learned
+from bitprior_runtime.solvers.searching import Searching
 from bitprior_train.photo.problem import make_problem
 from bitprior_train.photo.search import Search
 from builders.searching import (
