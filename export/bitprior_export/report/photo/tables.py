@@ -64,7 +64,7 @@ def quality_table(found: OfSet) -> Table:
     ]
     peers = _peers(found)
     rows += [[peer.label, *_peer_cells(found, peer, columns)] for peer in peers]
-    title = f"Photos, {set_name(found)}: {_shares(found)} of measurements by blocks"
+    title = f"Photos, {set_name(found)}: block measurements, {_shares(found)} of the pixels' number"
     notes = [_conditions(found), *_gaps(found, columns), *_plain_notes(found)]
     notes += [f"{peer.label}: {peer.source}." for peer in peers]
     if peers and found.dataset == "bsd68":
@@ -246,10 +246,11 @@ def _conditions(found: OfSet) -> str:
     rows = [found.sensed[key] for key in found.main]
     parts = list(dict.fromkeys(result.part for result in found.results))
     measured = list(dict.fromkeys(_family(row) for row in rows))
+    told = "all but ISTA-Net+ are told" if _peers(found) else "every method here is told"
     return (
         f"{set_name(found)}: {'; '.join(parts)}, whole, gray, measured block by block by "
         f"{' or '.join(measured)}; blocks at the right and lower edge are padded with zeros, which "
-        "all but ISTA-Net+ are told. Mean PSNR and SSIM over photos, images clipped to [0,1]. A "
+        f"{told}. Mean PSNR and SSIM over photos, images clipped to [0,1]. A "
         "prior is one file for all columns."
     )
 

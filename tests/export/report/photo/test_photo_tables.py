@@ -64,6 +64,7 @@ def test_the_peers_figures_stand_in_the_columns_of_the_same_matrices(ratios):
     assert by_label["linear MMSE, beside the peer"] == ["23.20", "26.92"]
     notes = " ".join(tables(*ratios)["photos-set11"].notes)
     assert all(peer.source in notes for peer in PEERS)
+    assert "padded with zeros, which all but ISTA-Net+ are told" in notes
 
 
 def test_the_peers_stay_out_where_other_matrices_or_photos_were_used():
@@ -71,7 +72,8 @@ def test_the_peers_stay_out_where_other_matrices_or_photos_were_used():
     few, other = photo_result(*of_ratio(10, photos=10)), photo_result(dataset="photos-validation")
     for document in (photo_result(own), few, other):
         found = tables(document)
-        assert "ISTA-Net+" not in str(found[f"photos-{document['dataset']}"].rows)
+        table = found[f"photos-{document['dataset']}"]
+        assert "ISTA-Net+" not in f"{table.rows} {table.notes}"
     bsd68 = tables(photo_result(*of_ratio(1, photos=34), dataset="bsd68"))["photos-bsd68"]
     by_label = {row[0]: list(row[1:]) for row in bsd68.rows}
     assert by_label["ISTA-Net+, run by us"] == [NONE], "not measured at 1 %"
@@ -196,7 +198,7 @@ def test_the_pictures_are_those_nearest_to_ten_per_cent():
 def test_markdown_csv_and_json_have_every_row(ratios):
     found = findings(*ratios)
     text = render_markdown(Report("r", "s", found, {}))
-    assert "## Photos, Set11: 10 and 25 % of measurements by blocks" in text
+    assert "## Photos, Set11: block measurements, 10 and 25 % of the pixels' number" in text
     assert "bitprior evaluate photo-4bit" in text
     lines = list(csv.DictReader(io.StringIO(render_csv(found))))
     assert len(lines) == 12
