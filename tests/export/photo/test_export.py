@@ -119,7 +119,7 @@ def test_every_engine_agrees_at_every_frame(frame: tuple[int, int], model: Model
     c = random.standard_normal((2, 1, *frame), dtype=np.float32)
     u = 0.2 * random.standard_normal((2, 2, *frame), dtype=np.float32)
     w = plain.penalty(z)  # type: ignore[attr-defined]
-    for name, tolerance in (("onnx", 1e-5), ("integer", 5e-3)):
+    for name, tolerance in (("onnx", 1e-5), ("integer", 2e-2)):  # cotangents of 8 bits
         engine = engines[name]
         assert (engine.name, engine.latent) == (name, plain.latent)
         pairs = (
