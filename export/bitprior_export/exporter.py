@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bitprior_export.activation_width import choose_widths
 from bitprior_export.artefacts import OnnxOutput
@@ -29,7 +30,7 @@ from bitprior_export.training_run import read_run
 from bitprior_export.verified import write_verified
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.errors import UsageError
-from bitprior_runtime.files import check_writable
+from bitprior_runtime.files import check_writable, sole_writer
 from bitprior_runtime.summary import summarise
 
 # The gradient is checked entry by entry; a few rows show what is wrong with an adjoint.
@@ -160,9 +161,16 @@ def export_source(
         QonnxError, UnsupportedOpError: A network is not one a program can hold.
         CheckFailedError: The program, its gradient or the written bundle is wrong.
     """
-    begin = time.perf_counter()
     out = check_writable(out_path)
     onnx = OnnxOutput.checked(options.onnx_dir, options.target)
+    with sole_writer(out, *onnx.folders):
+        return _export(open_source, out, onnx, options)
+
+
+def _export(
+    open_source: Callable[[], Source], out: Path, onnx: OnnxOutput, options: ExportOptions
+) -> ExportResult:
+    begin = time.perf_counter()
     source = open_source()
     reports = check_nodes(source)
     if options.cut is not None:

@@ -1,7 +1,12 @@
 """Files: whole or not at all."""
 
+import fcntl
 import os
+import re
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bitprior_runtime.errors import MissingFileError, UnwritableOutputError
@@ -87,6 +92,69 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, durable: bool = 
     finally:
         if temporary is not None:
             os.unlink(temporary)
+
+
+@contextmanager
+def sole_writer(*targets: Path) -> Iterator[None]:
+    """Be the only one who writes these files or folders; what a killed one left is removed.
+
+    For outputs that belong together and are written one after the other.
+
+    Raises:
+        UnwritableOutputError: Another process writes one of them just now.
+    """
+    with ExitStack() as held:
+        for target in targets:
+            held.enter_context(_locked(target))
+        for target in targets:
+            _remove_leftovers(target)
+        yield
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    # The system drops the lock of a process that is killed; its file stays, and is used again.
+    path = target.with_name(f".{target.name}.lock")
+    descriptor = None
+    try:
+        while descriptor is None:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_still(descriptor, path):  # its last holder has just removed it
+                os.close(descriptor)
+                descriptor = None
+        yield
+        os.unlink(path)
+    except BlockingIOError as error:
+        raise UnwritableOutputError(
+            f"to be the only one who writes {target}",
+            "another process writes it",
+            "wait for it, or choose another name",
+        ) from error
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _is_still(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what writers of ``target`` keep beside it while they work, and only that."""
+    random = "[a-z0-9_]{8}"
+    name = re.escape(target.name)
+    one = rf"\.{name}\.(unverified|{random}(\.old)?)"
+    pattern = re.compile(rf"{one}|\.\.{name}\.unverified\.{random}")
+    for entry in target.parent.iterdir():
+        if pattern.fullmatch(entry.name):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

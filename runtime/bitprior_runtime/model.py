@@ -23,13 +23,19 @@ from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
 from bitprior_runtime.operated import LEARNED, Operated, for_engine
 from bitprior_runtime.proximal_defaults import bundle_options
-from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
+from bitprior_runtime.recovery import (
+    FloatArray,
+    Recovery,
+    Restarts,
+    check_starts,
+    finite,
+    recover,
+)
 from bitprior_runtime.sensing.kept import KeptOf
 from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.solvers import Progress
-from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, choose
-from bitprior_runtime.solvers.learned import Linear, SearchedPrior
-from bitprior_runtime.solvers.solution import check_range
+from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, MAX_ROWS, choose
+from bitprior_runtime.solvers.searching import Linear, SearchedPrior
 from bitprior_runtime.zoo import find_bundle
 
 
@@ -122,6 +128,7 @@ class Model:
             kernel: Only engines on these kernels; ``auto`` for any.
             threads: Threads an engine may use; None leaves it to the engine.
         """
+        rows = min(rows, MAX_ROWS)  # more never go through together
         choice = choose_engine(replace(self._context, threads=threads), rows, kernel=kernel)
         made = choice.engine
         self._engines.setdefault((made.name, made.kernel, threads, None), made)
@@ -144,7 +151,8 @@ class Model:
         Raises:
             UsageError: Wrong type, shape or range.
         """
-        return self._reference.sense(check_images(np.asarray(x), self.geometry))
+        found = self._reference.sense(check_images(np.asarray(x), self.geometry))
+        return finite("measurements", found)
 
     def generate(self, z: NDArray[Any]) -> FloatArray:
         """Draw images: G(z).
@@ -158,9 +166,8 @@ class Model:
         Raises:
             UsageError: Wrong type or shape, NaN or Inf.
         """
-        return self._reference.generate(
-            check_rows("latents", "k", np.asarray(z), self.bundle.manifest.latent)
-        )
+        latents = check_rows("latents", "k", np.asarray(z), self.bundle.manifest.latent)
+        return finite("images", self._reference.generate(latents))
 
     def at(
         self,
@@ -281,8 +288,7 @@ class Model:
         self._check_own_sensing(solver)
         m, k = manifest.measurement.size, manifest.latent
         measurements = check_rows("measurements", "m", np.asarray(y), m)
-        check_range("restarts", restarts, least=1)
-        check_range("seed", seed, least=0)
+        check_starts(restarts, seed)
         start = None if latent is None else self._start(latent, len(measurements))
         starts = Restarts(restarts, seed, manifest.solver.initial_latent, start, mirrored)
         choice = choose(solver, bundle_options(manifest.solver, solver), wishes)
@@ -338,8 +344,7 @@ class Model:
     ) -> Recovery:
         size = self.geometry[0] * operated.operator.size
         measurements = check_rows("measurements", "m", y, size)
-        check_range("restarts", starts.count, least=1)
-        check_range("seed", starts.seed, least=0)
+        check_starts(starts.count, starts.seed)
         name = operated.solver(solver)
         if starts.latent is not None:
             k = operated.prior.latent

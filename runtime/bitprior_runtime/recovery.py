@@ -1,18 +1,20 @@
 """From measurements to images: restarts, batches, and the choice of the best restart."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.bundle.limits import MAX_INTEGER, MAX_RESTARTS
 from bitprior_runtime.engines.base import Engine
-from bitprior_runtime.solvers import Progress, Solution, initial_latents
+from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.solvers import Progress, Solution
 from bitprior_runtime.solvers.choice import MAX_ROWS
-from bitprior_runtime.solvers.latents import InitialLatent
-from bitprior_runtime.solvers.solution import Array, Counts
+from bitprior_runtime.solvers.latents import InitialLatent, draw_latents, streams_of
+from bitprior_runtime.solvers.solution import Array, Counts, check_whole
 
 FloatArray: TypeAlias = NDArray[np.float32]
 # (measurements [R,m], start latents [R,k], seconds it may take or None, progress)
@@ -63,6 +65,7 @@ class Restarts:
         seed: Seed of the start latents.
         kind: Distribution of the start latents.
         latent: Start latents of the first restart, [B,k]; None: drawn as the others.
+        first: Number of the first of them: each is the same whatever the others.
         mirrored: Whether every restart also starts at -z0, as phase retrieval wants it: near a
             negative multiple of the true latent its loss has a stationary point.
     """
@@ -72,18 +75,64 @@ class Restarts:
     kind: InitialLatent
     latent: FloatArray | None = None
     mirrored: bool = False
+    first: int = 0
 
     @property
     def starts(self) -> int:
         """Start latents per measurement."""
         return 2 * self.count if self.mirrored else self.count
 
-    def draw(self, rows: int, size: int, y: FloatArray | None = None) -> FloatArray:
-        """Return the start latents of ``rows`` measurements y, [starts, rows, size]."""
-        z0 = initial_latents(rows, size, self.seed, self.count, self.kind, y)
-        if self.latent is not None:
-            z0[0] = self.latent
-        return np.concatenate([z0, -z0]) if self.mirrored else z0
+    def groups(self, most: int) -> list["Restarts"]:
+        """Return the same restarts in groups of at most ``most`` starts, or of one restart."""
+        each = max(1, most // (2 if self.mirrored else 1))
+        return [
+            replace(
+                self,
+                first=self.first + begin,
+                count=min(each, self.count - begin),
+                latent=self.latent if begin == 0 else None,
+            )
+            for begin in range(0, self.count, each)
+        ]
+
+    def drawn(self, size: int, y: FloatArray, rows: int) -> Iterator[FloatArray]:
+        """Yield the start latents of measurements y, ``rows`` at a time: [starts, rows, size].
+
+        Only what is yielded is in memory.
+        """
+        streams = streams_of(self.seed, self.first, self.count)
+        for begin in range(0, len(y), rows):
+            part = y[begin : begin + rows]
+            z0 = draw_latents(streams, len(part), size, self.kind, part)
+            if self.latent is not None:
+                z0[0] = self.latent[begin : begin + rows]
+            yield np.concatenate([z0, -z0]) if self.mirrored else z0
+
+
+def check_starts(restarts: int, seed: int) -> None:
+    """Check how many starts there are, and their seed.
+
+    Raises:
+        UsageError: Not whole numbers, or out of range.
+    """
+    check_whole("restarts", restarts, 1, MAX_RESTARTS)
+    check_whole("seed", seed, 0, MAX_INTEGER)
+
+
+def finite(name: str, values: FloatArray) -> FloatArray:
+    """Return values if all of them are finite.
+
+    Raises:
+        CheckFailedError: NaN or infinity among them.
+    """
+    rows = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if rows.any():
+        raise CheckFailedError(
+            f"finite {name}",
+            f"NaN or infinity in {np.count_nonzero(rows)} of {len(values)} rows",
+            "check the measurements and step_size; float32 ends at 3.4e38",
+        )
+    return values
 
 
 def recover(
@@ -107,38 +156,66 @@ def recover(
         y: Measurements [B,m], already checked.
         latent_size: k.
         restarts: How many starts, and from where.
-        max_rows: Most rows in one batch; the restarts of a measurement stay together.
+        max_rows: Most rows in one batch; the restarts of a measurement stay together, unless they
+            are more.
         max_seconds: Wall time of all batches together, s; each gets its share of what is left.
+            Restarts beyond ``max_rows`` are begun only while there is time.
         progress: Called with (step, steps) over all batches.
     """
     begin = time.perf_counter()
-    z0 = restarts.draw(len(y), latent_size, y)
-    rows = max(1, max_rows // restarts.starts)
-    starts = range(0, len(y), rows)
-    parts = []
-    for index, start in enumerate(starts):
-        chunk = slice(start, start + rows)
-        left = None if max_seconds is None else max_seconds - (time.perf_counter() - begin)
-        seconds = None if left is None else max(left, 1e-9) / (len(starts) - index)
-        shifted = _shifted(progress, index, len(starts))
-        parts.append(_best_of(solve, y[chunk], z0[:, chunk], seconds, shifted))
-    latent = np.concatenate([part.latent for part in parts])
+    groups = restarts.groups(max_rows)
+    rows = max(1, max_rows // groups[0].starts)
+    parts = range(0, len(y), rows)
+    best: list[Solution] = []
+    for turn, group in enumerate(groups):
+        if turn > 0 and max_seconds is not None and time.perf_counter() - begin >= max_seconds:
+            break  # every measurement has its first restarts; there is no time for more
+        for index, z0 in enumerate(group.drawn(latent_size, y, rows)):
+            left = None if max_seconds is None else max_seconds - (time.perf_counter() - begin)
+            if turn > 0 and left is not None and left <= 0:
+                break
+            seconds = None if left is None else max(left, 1e-9) / (len(parts) - index)
+            shifted = _shifted(progress, turn * len(parts) + index, len(groups) * len(parts))
+            part = y[parts[index] : parts[index] + rows]
+            found = _best_of(solve, part, z0, seconds, shifted)
+            if turn == 0:
+                best.append(found)
+            else:
+                best[index] = _better(best[index], found)
+    latent = np.concatenate([part.latent for part in best])
     image = np.concatenate(
         [engine.generate(latent[start : start + MAX_ROWS]) for start in range(0, len(y), MAX_ROWS)]
     )
-    longest = max(len(part.history) for part in parts)
+    longest = max(len(part.history) for part in best)
+    loss = np.concatenate([part.loss for part in best])
+    finite("losses", loss)
+    finite("latents", latent)
     return Recovery(
-        image=image,
+        image=finite("images", image),
         latent=latent,
-        loss=np.concatenate([part.loss for part in parts]),
-        history=np.concatenate([_lengthened(part.history, longest) for part in parts], axis=1),
-        steps=np.concatenate([part.steps for part in parts]),
-        evaluations=np.concatenate([part.evaluations for part in parts]),
+        loss=loss,
+        history=np.concatenate([_lengthened(part.history, longest) for part in best], axis=1),
+        steps=np.concatenate([part.steps for part in best]),
+        evaluations=np.concatenate([part.evaluations for part in best]),
         engine=engine.name,
         kernel=engine.kernel,
         solver=solver,
         seconds=time.perf_counter() - begin,
         provider=getattr(engine, "provider", None),
+    )
+
+
+def _better(first: Solution, further: Solution) -> Solution:
+    """Return, for each measurement, the solution of lower loss; both counted."""
+    taken = (further.loss < first.loss) | np.isnan(first.loss)
+    longest = max(len(first.history), len(further.history))
+    histories = (_lengthened(one.history, longest) for one in (further, first))
+    return Solution(
+        latent=np.where(taken[:, np.newaxis], further.latent, first.latent),
+        loss=np.where(taken, further.loss, first.loss),
+        history=np.where(taken, *histories),
+        steps=np.where(taken, further.steps, first.steps),
+        evaluations=first.evaluations + further.evaluations,
     )
 
 

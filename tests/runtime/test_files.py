@@ -70,3 +70,53 @@ def test_a_file_over_the_limit_is_not_read(tmp_path):
     with pytest.raises(MissingFileError, match="at most 4 bytes"):
         files.read_bytes(tmp_path / "f", 4)
     assert files.read_bytes(tmp_path / "f", 5) == b"12345"
+
+
+def test_a_second_writer_is_told_that_there_is_one_and_a_later_one_is_not(tmp_path):
+    out, folder = tmp_path / "m.bitprior", tmp_path / "m-onnx"
+    with files.sole_writer(out, folder):
+        for second in ((out,), (folder,), (tmp_path / "other", out)):
+            with (
+                pytest.raises(UnwritableOutputError, match="another process writes it"),
+                files.sole_writer(*second),
+            ):
+                pass
+        with files.sole_writer(tmp_path / "other"):
+            pass
+    with files.sole_writer(out, folder):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_and_nothing_else(tmp_path):
+    out, folder = tmp_path / "m.bitprior", tmp_path / "m-onnx"
+    left = [".m.bitprior.abcd1234", ".m.bitprior.unverified", "..m.bitprior.unverified.zz_90aaa"]
+    kept = [
+        "m.bitprior",
+        ".m.bitprior",
+        ".m.bitprior.backup",
+        "m.bitprior.abcd1234",
+        ".n.bitprior.abcd1234",
+    ]
+    for name in (*left, *kept):
+        (tmp_path / name).write_bytes(b"x")
+    for name in (".m-onnx.12345678", ".m-onnx.12345678.old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recover.onnx").write_bytes(b"x")
+    with files.sole_writer(out, folder):
+        pass
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
+
+
+def test_the_lock_of_a_killed_writer_is_open(tmp_path):
+    out = tmp_path / "m.bitprior"
+    child = os.fork()
+    if child == 0:
+        held = files.sole_writer(out)
+        held.__enter__()
+        os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    assert os.listdir(tmp_path) == [".m.bitprior.lock"]
+    with files.sole_writer(out):
+        pass
+    assert os.listdir(tmp_path) == []

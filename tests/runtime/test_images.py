@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from bitprior_runtime.errors import MissingExtraError, MissingFileError, UsageError
-from bitprior_runtime.images import contact_sheet, encode_png, read_array, read_images, write_array
+from bitprior_runtime.images import (
+    contact_sheet,
+    decode_array,
+    encode_png,
+    read_array,
+    read_images,
+    write_array,
+)
 
 GRAY, RGB = (1, 2, 3), (3, 4, 5)
 
@@ -136,3 +143,30 @@ def test_without_opencv_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
     with pytest.raises(MissingExtraError, match=r"bitprior\[devices\]"):
         read_images(tmp_path / "x.png", GRAY)
+
+
+def header_of(shape, descr="<f4"):
+    """Return a .npy file with a header of our own and a few bytes."""
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
+    padded = text + " " * (118 - len(text) % 64 + 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode() + bytes(16)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "(-2, -2)", "(-1, 4)", "(True, 4)", "(0, 4611686018427387904)", "(0,)", "(2.0, 2)",
+        "(4, 'x')",
+        f"({'1, ' * 70}4)", "(9223372036854775807, 9223372036854775807)", "4", "(None,)",
+    ],
+)  # fmt: skip
+def test_a_header_of_a_strange_shape_is_one_line(shape):
+    with pytest.raises(UsageError) as caught:
+        decode_array(header_of(shape), "y.npy", "measurements [B,m]")
+    assert len(str(caught.value)) < 500
+
+
+def test_values_beyond_float32_are_infinite_and_refused_by_who_reads_them():
+    file = io.BytesIO()
+    np.save(file, np.full((1, 2), 1e300))
+    assert np.isinf(decode_array(file.getvalue(), "y.npy", "measurements [B,m]")).all()

@@ -4,8 +4,10 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from bitprior_runtime.recovery import Restarts, recover
+from bitprior_runtime.errors import CheckFailedError, UsageError
+from bitprior_runtime.recovery import Restarts, check_starts, recover
 from bitprior_runtime.solvers import ProximalOptions, initial_latents, proximal
 from builders.problems import linear_engine, well_conditioned
 
@@ -81,7 +83,7 @@ def test_batches_that_end_after_different_steps_give_one_history():
     np.testing.assert_allclose(found.latent, whole.latent, rtol=1e-4, atol=1e-6)
 
 
-def test_restarts_stay_together_in_batches_of_bounded_size():
+def test_restarts_stay_together_in_batches_of_bounded_size_unless_they_are_more():
     engine, y = linear_engine(np.eye(3)), measurements(5, 3)
     sizes = []
 
@@ -91,7 +93,7 @@ def test_restarts_stay_together_in_batches_of_bounded_size():
 
     recover(engine, "proximal", solve, y, 3, FIVE, max_rows=12)
     recover(engine, "proximal", solve, y, 3, FIVE, max_rows=1)
-    assert sizes == [10, 10, 5, 5, 5, 5, 5, 5]
+    assert sizes == [10, 10, 5] + [1] * 25
 
 
 def test_every_batch_gets_its_share_of_the_time():
@@ -121,7 +123,7 @@ def test_a_warm_start_is_where_the_first_restart_begins():
     near = (y + np.float32(0.01)).astype(np.float32)
     for count in (1, 3):
         restarts = Restarts(count, 0, "normal", near)
-        drawn = restarts.draw(4, 3)
+        (drawn,) = restarts.drawn(3, y, 4)
         np.testing.assert_array_equal(drawn[0], near)
         np.testing.assert_array_equal(drawn[1:], initial_latents(4, 3, 0, count, "normal")[1:])
         found = recover(engine, "proximal", solver(engine), y, 3, restarts)
@@ -130,9 +132,10 @@ def test_a_warm_start_is_where_the_first_restart_begins():
 
 def test_a_mirrored_restart_starts_at_both_signs():
     restarts = Restarts(2, 0, "normal", mirrored=True)
-    z0 = restarts.draw(3, 4)
+    y = measurements(3, 4)
+    (z0,) = restarts.drawn(4, y, 3)
     assert z0.shape == (4, 3, 4)
-    np.testing.assert_array_equal(z0[:2], Restarts(2, 0, "normal").draw(3, 4))
+    np.testing.assert_array_equal(z0[:2], next(Restarts(2, 0, "normal").drawn(4, y, 3)))
     np.testing.assert_array_equal(z0[2:], -z0[:2])
 
 
@@ -144,3 +147,57 @@ def test_of_mirrored_starts_the_lower_loss_wins():
     found = recover(engine, "proximal", one_step, -start, 4, replace(plain, mirrored=True))
     assert found.loss[0] == 0
     assert recover(engine, "proximal", one_step, -start, 4, plain).loss[0] > 0
+
+
+@pytest.mark.parametrize("kind", ["unit-normal", "normal", "clamped-normal", "zero", "measurement"])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_latents_are_drawn_part_by_part_as_they_would_be_at_once(kind, mirrored):
+    y = measurements(7, 3)
+    restarts = Restarts(5, 3, kind, mirrored=mirrored)
+    whole = initial_latents(7, 3, 3, 5, kind, y)
+    (at_once,) = restarts.drawn(3, y, 7)
+    np.testing.assert_array_equal(at_once[:5], whole)
+    for most in (1, 4, 100):
+        groups = restarts.groups(most)
+        assert all(group.starts <= max(most, 2) for group in groups)
+        parts = [np.concatenate(list(group.drawn(3, y, 2)), axis=1) for group in groups]
+        ends = [len(part) // (2 if mirrored else 1) for part in parts]
+        pairs = zip(parts, ends, strict=True)
+        np.testing.assert_array_equal(np.concatenate([part[:end] for part, end in pairs]), whole)
+
+
+def test_restarts_in_groups_end_where_they_would_together():
+    engine, y = linear_engine(well_conditioned(4)), measurements(6, 4)
+    nine = Restarts(9, 0, "normal")
+    together = recover(engine, "proximal", solver(engine), y, 4, nine, max_rows=100)
+    apart = recover(engine, "proximal", solver(engine), y, 4, nine, max_rows=4)
+    np.testing.assert_allclose(apart.loss, together.loss, rtol=1e-4)
+    np.testing.assert_allclose(apart.latent, together.latent, rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(apart.evaluations, together.evaluations)
+    assert apart.history.shape == together.history.shape
+
+
+def test_a_hundred_thousand_restarts_end_when_their_time_is_up():
+    engine, y = linear_engine(np.eye(3)), measurements(2, 3)
+    many = Restarts(100_000, 0, "normal")
+    begin = time.perf_counter()
+    found = recover(engine, "proximal", solver(engine), y, 3, many, max_seconds=0.2)
+    assert time.perf_counter() - begin < 0.2 + 0.5
+    assert np.isfinite(found.loss).all()
+    assert (found.evaluations > 0).all()
+
+
+def test_what_is_not_finite_is_an_error_and_never_a_picture():
+    engine = linear_engine(np.eye(2))
+    y = np.full((2, 2), 3e38, np.float32)
+    y[0] = 0.5
+    with pytest.raises(CheckFailedError, match=r"finite losses.*1 of 2 rows"):
+        recover(engine, "proximal", solver(engine), y, 2, ONE)
+
+
+@pytest.mark.parametrize(
+    ("restarts", "seed"), [(1.5, 0), (True, 0), (10**9, 0), (0, 0), (1, 1.5), (1, -1), ("2", 0)]
+)
+def test_restarts_and_seed_are_whole_numbers_in_range(restarts, seed):
+    with pytest.raises(UsageError, match="a whole number of at most"):
+        check_starts(restarts, seed)

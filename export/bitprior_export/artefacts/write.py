@@ -152,6 +152,11 @@ class OnnxOutput:
         profile = load_profile(target)
         return cls(None if folder is None else check_output(folder), profile)
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folder that is written, if one is."""
+        return () if self.folder is None else (self.folder,)
+
     @contextmanager
     def staged(self, bundle: Bundle) -> Iterator[Artefacts | None]:
         """As :func:`stage_artefacts`; yields None if no files are wanted."""
@@ -173,7 +178,10 @@ def _write_files(folder: Path, data: Mapping[str, bytes]) -> list[Artefact]:
 
 
 def _replace_folder(staged: Path, out: Path) -> None:
-    """Put a folder in the place of another; a crash in between leaves one of them, complete."""
+    """Put a folder in the place of another; a crash in between leaves one of them, complete.
+
+    Its writer is the only one: see :func:`bitprior_runtime.files.sole_writer`.
+    """
     try:
         if not out.exists():
             staged.rename(out)

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ from bitprior_runtime.bundle.identity import identity_sensing
 from bitprior_runtime.bundle.manifest import NO_MEASUREMENT, ActivationBits
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.engines.tape import NumpyProgram
-from bitprior_runtime.files import check_writable
+from bitprior_runtime.files import check_writable, sole_writer
 from bitprior_runtime.frames.reframe import reframe
 from bitprior_runtime.program import Program
 from bitprior_runtime.shapes import infer_shapes
@@ -69,8 +70,13 @@ def export_photo(
         CheckFailedError: A program, its gradient or the written bundle is wrong.
         And what ``open_run`` raises.
     """
-    begin = time.perf_counter()
     out = check_writable(out_path)
+    with sole_writer(out, *onnx.folders):
+        return _export(open_run, out, onnx)
+
+
+def _export(open_run: Callable[[], PhotoRun], out: Path, onnx: OnnxOutput) -> ExportResult:
+    begin = time.perf_counter()
     run = open_run()
     reports = _check_nodes(run)
     generator, sensing = run.generator.program, identity_sensing(run.geometry)

@@ -29,6 +29,8 @@ MAX_TEXT_LENGTH = 2**14
 # ONNX attributes are 64-bit integers.
 MAX_INTEGER = 2**63 - 1
 MAX_STEPS = 10**6
+# Start latents of one measurement.
+MAX_RESTARTS = 10**6
 # Step sizes, tolerances and their like become float32: no denormal, and no infinity.
 MIN_POSITIVE = 2.0**-126
 MAX_POSITIVE = 2.0**127

@@ -1,6 +1,7 @@
 """Entry point: run a verb; every error becomes one line and an exit code."""
 
-import json
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -8,12 +9,20 @@ from typing import Annotated
 import typer
 
 from bitprior_runtime.cli import bench, doctor, info, recover, sense, sign, verbs, verify, zoo
-from bitprior_runtime.errors import BitpriorError, MissingExtraError, UsageError
+from bitprior_runtime.errors import (
+    BitpriorError,
+    MissingExtraError,
+    UnwritableOutputError,
+    UsageError,
+)
+from bitprior_runtime.json_text import to_json
 from bitprior_runtime.version import __version__
 
 # typer.BadParameter > UsageError > ClickException, wherever typer keeps its click.
 _CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 _INTERRUPTED = 130
+# What a stdout that is full or closed answers.
+_LOST = (errno.ENOSPC, errno.EPIPE, errno.EDQUOT, errno.EBADF, errno.EIO)
 
 
 def build_app() -> typer.Typer:
@@ -55,7 +64,14 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 ok, 1 a check failed, 2 usage, 3 bad bundle."""
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    status = run(words)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        status = _lost(error)
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -74,6 +90,14 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("bitprior: interrupted", file=sys.stderr)
         return _INTERRUPTED
+    except SystemExit as ended:  # click's own answer to a pipe nobody reads
+        if not isinstance(ended.__context__, OSError):
+            raise
+        return _lost(ended.__context__)
+    except OSError as error:
+        if error.errno not in _LOST:
+            raise
+        return _lost(error)
     return status if isinstance(status, int) else 0
 
 
@@ -99,5 +123,16 @@ def _report(error: BitpriorError, as_json: bool) -> int:
     if as_json:
         fields = {"expected": error.expected, "found": error.found, "todo": error.todo}
         kind = {"type": type(error).__name__, "exit_code": error.exit_code}
-        print(json.dumps({"error": {**kind, **fields}}))
+        print(to_json({"error": {**kind, **fields}}))
     return error.exit_code
+
+
+def _lost(error: OSError) -> int:
+    """Say that stdout takes no more, once; what is still in its buffer goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    failure = UnwritableOutputError(
+        "a stdout that takes the result", error.strerror or str(error), "free space, or read it all"
+    )
+    return _report(failure, as_json=False)

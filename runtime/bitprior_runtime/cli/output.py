@@ -1,6 +1,5 @@
 """What every verb prints: the result on stdout, progress on stderr."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bitprior_runtime.errors import UnwritableOutputError
+from bitprior_runtime.json_text import to_json
 from bitprior_runtime.solvers import Progress as ProgressCallback
 
 JsonFlag: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -23,7 +24,9 @@ def emit(result: dict[str, Any], line: str, json_mode: bool) -> None:
         line: The same for people; may have several lines.
         json_mode: Print ``result`` as one JSON object instead of ``line``.
     """
-    print(json.dumps(result) if json_mode else line)
+    if sys.stdout is None:
+        raise UnwritableOutputError("a stdout for the result", "it is closed", "open it")
+    print(to_json(result) if json_mode else line)
 
 
 @contextmanager

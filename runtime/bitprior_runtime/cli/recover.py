@@ -1,6 +1,5 @@
 """``bitprior recover``: measurements to images."""
 
-import io
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from bitprior_runtime.cli.output import JsonFlag, emit, progress_bar
 from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable, write_atomically
-from bitprior_runtime.images import contact_sheet, encode_png, read_array, write_array
+from bitprior_runtime.images import contact_sheet, decode_array, encode_png, read_array, write_array
 from bitprior_runtime.model import load
 from bitprior_runtime.recovery import FloatArray, Recovery
 from bitprior_runtime.sensing.blocks import Rectangles
@@ -203,7 +202,7 @@ def _recover_on(
         inputs["latent.npy"] = latent
         arguments += ["--latent", "latent.npy"]
     done = run_on_board(replace(job, arguments=arguments, inputs=inputs, output="images.npy"))
-    _write(out, np.load(io.BytesIO(done.output), allow_pickle=False))
+    _write(out, decode_array(done.output, "the board's answer", "images [B,C,H,W]"))
     return {**done.figures, "out": str(out), "board": job.board}
 
 

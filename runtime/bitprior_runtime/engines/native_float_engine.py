@@ -12,6 +12,7 @@ from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.engines.last_drawn import LastDrawn
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.kernels.float_program import compile_programs
+from bitprior_runtime.kernels.forks import survive_forks
 from bitprior_runtime.kernels.library import (
     check,
     choose_kernel,
@@ -68,16 +69,22 @@ class NativeFloatEngine:
         self._compiled = compile_programs(generator, sensing)
         self._latent = (self._compiled.latent,)
         self._pool = Pool(self.threads)
+        self._isa = isa
         self._handle = ctypes.c_void_p()
-        status = self._native.bp_float_engine_create(
-            ctypes.byref(self._compiled.struct), isa, self._pool.handle, ctypes.byref(self._handle)
-        )
-        check(status, "a native float engine")
+        self._last: LastDrawn[bool] = LastDrawn()
+        self._open()
         destroy = self._native.bp_float_engine_destroy
         weakref.finalize(self, destroy, self._handle).atexit = False
         # The workspaces serve one call at a time; C runs without the interpreter's lock.
         self._lock = threading.Lock()
-        self._last: LastDrawn[bool] = LastDrawn()
+        survive_forks(self)
+
+    def _open(self) -> None:
+        """Make the workspaces; see :mod:`bitprior_runtime.kernels.forks`."""
+        struct, pool = ctypes.byref(self._compiled.struct), self._pool.handle
+        made = ctypes.byref(self._handle)
+        check(self._native.bp_float_engine_create(struct, self._isa, pool, made), "a float engine")
+        self._last.forget()
 
     @property
     def workspace_bytes(self) -> int:

@@ -12,6 +12,7 @@ from bitprior_runtime.bundle.manifest import NO_MEASUREMENT, Calibration
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.engines.float_engine import FloatEngine
 from bitprior_runtime.errors import BitpriorError, UsageError
+from bitprior_runtime.kernels.library import choose_kernel, choose_threads, kernels
 from bitprior_runtime.program import Program
 
 AUTO = "auto"
@@ -135,6 +136,7 @@ def make_engine(context: EngineContext, engine: str, kernel: str = AUTO) -> Engi
         UsageError: Unknown names, or kernels this engine does not have.
         BitpriorError: It cannot run here; the message says what is missing.
     """
+    check_wishes(context)
     kinds = candidates(engine, kernel)
     for kind in kinds[:-1]:
         try:
@@ -142,6 +144,19 @@ def make_engine(context: EngineContext, engine: str, kernel: str = AUTO) -> Engi
         except BitpriorError:
             continue  # the next kernels do the same, slower
     return kinds[-1].make(context)
+
+
+def check_wishes(context: EngineContext) -> None:
+    """Check what is asked of an engine before other kernels could take its place in silence.
+
+    Raises:
+        UsageError: A number of threads, of bits, or a name in BITPRIOR_KERNEL that cannot be.
+    """
+    choose_threads(context.threads)
+    if context.activation_bits not in (None, 8, 16):
+        raise UsageError("8 or 16 activation bits", f"{context.activation_bits!r}", "choose one")
+    if kernels():
+        choose_kernel()
 
 
 def candidates(engine: str, kernel: str) -> list[EngineKind]:

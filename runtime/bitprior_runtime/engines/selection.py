@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.engines.base import Engine
-from bitprior_runtime.engines.registry import EngineContext, EngineKind, candidates
+from bitprior_runtime.engines.registry import EngineContext, EngineKind, candidates, check_wishes
 from bitprior_runtime.errors import BitpriorError
 
 # Seconds an engine is measured for, once it is warm; the median call counts.
@@ -91,6 +91,7 @@ def choose_engine(
     measured: list[Measured] = []
     best: tuple[float, Engine] | None = None
     failure: BitpriorError | None = None
+    check_wishes(context)
     kinds = candidates(engine, kernel)
     for kind in kinds:
         try:

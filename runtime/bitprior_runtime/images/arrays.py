@@ -12,6 +12,7 @@ from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import read_bytes, write_atomically
 
 MAX_ARRAY_BYTES = 2**30
+MAX_AXES = 8
 
 
 def read_array(path: str | os.PathLike[str], purpose: str) -> NDArray[np.float32]:
@@ -62,15 +63,22 @@ def decode_array(data: bytes, path: str | os.PathLike[str], purpose: str) -> NDA
             f"dtype {dtype}",
             "save it with numpy.save(path, array.astype('float32'))",
         )
+    if len(shape) > MAX_AXES or any(type(size) is not int or size < 0 for size in shape):
+        raise UsageError(
+            f"{purpose} of at most {MAX_AXES} axes in {path}", f"shape {shape}"[:200], "check it"
+        )
     # Compared before anything of that size is allocated: a header may claim any shape.
     size = math.prod(shape) * dtype.itemsize
     if size != len(data) - file.tell():
         raise _foreign(
             path, purpose, f"{len(data) - file.tell()} bytes of values, {size} announced"
         )
+    if size == 0:
+        raise UsageError(f"{purpose} in {path}", f"no values, shape {shape}"[:200], "check it")
     flat: NDArray[Any] = np.frombuffer(data, dtype=dtype, offset=file.tell())
     array = flat.reshape(shape, order="F" if fortran else "C")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is no float32 is infinite, and refused by who reads it
+        return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def write_array(path: str | os.PathLike[str], array: NDArray[Any]) -> None:

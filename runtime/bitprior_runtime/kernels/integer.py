@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.engines.last_drawn import LastDrawn
 from bitprior_runtime.integer.plan import IntegerPlan
+from bitprior_runtime.kernels.forks import survive_forks
 from bitprior_runtime.kernels.integer_plan import NativePlan
 from bitprior_runtime.kernels.library import (
     check,
@@ -76,18 +77,25 @@ class IntegerKernels:
         # One call at a time: the threads and their memory are one set.
         self._lock = threading.Lock()
         self._last: LastDrawn[bool] = LastDrawn()
-        made = native.bp_integer_create(
+        self._isa = isa
+        self._open()
+        survive_forks(self)
+        self.weight_bytes = self._plan.weight_bytes
+        # The engine must go before the pool, which this keeps alive.
+        finalizer = weakref.finalize(self, _destroy, native, self._engine, self._pool)
+        finalizer.atexit = False
+
+    def _open(self) -> None:
+        """Make the workspaces; see :mod:`bitprior_runtime.kernels.forks`."""
+        made = library().bp_integer_create(
             ctypes.byref(self._plan.struct),
-            isa,
+            self._isa,
             self._pool.handle,
             c_int64(self._rows),
             ctypes.byref(self._engine),
         )
         check(made, "an integer engine")
-        self.weight_bytes = self._plan.weight_bytes
-        # The engine must go before the pool, which this keeps alive.
-        finalizer = weakref.finalize(self, _destroy, native, self._engine, self._pool)
-        finalizer.atexit = False
+        self._last.forget()
 
     def generate(self, z: Floats, image: Floats) -> None:
         """Write the images of latents z [B,k]."""

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -99,8 +100,8 @@ def choose_threads(threads: int | None = None) -> int:
         UsageError: Not a number from 1 to 256.
     """
     text = os.environ.get("BITPRIOR_THREADS", "1") if threads is None else str(threads)
-    if not text.isdecimal() or not 1 <= int(text) <= 256:
-        raise UsageError("1 to 256 threads", text, "change threads or BITPRIOR_THREADS")
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= 256:
+        raise UsageError("1 to 256 threads", repr(text), "change threads or BITPRIOR_THREADS")
     return int(text)
 
 

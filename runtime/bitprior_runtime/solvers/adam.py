@@ -4,10 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitprior_runtime.bundle.limits import MAX_ELEMENTS
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.solvers.latents import hard_threshold
 from bitprior_runtime.solvers.running import ALL, Mask, Method, check_limits, run
-from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_range
+from bitprior_runtime.solvers.solution import (
+    Array,
+    Progress,
+    Solution,
+    check_range,
+    check_step_size,
+    check_whole,
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,12 @@ class AdamOptions:
 
     def __post_init__(self) -> None:
         check_limits(self)
-        check_range("step_size", self.step_size, least=0, open_end=True)
+        check_step_size(self.step_size)
         check_range("beta1", self.beta1, least=0, below=1)
         check_range("beta2", self.beta2, least=0, below=1)
         check_range("epsilon", self.epsilon, least=0, open_end=True)
         if self.sparsity is not None:
-            check_range("sparsity", self.sparsity, least=1)
+            check_whole("sparsity", self.sparsity, 1, MAX_ELEMENTS)
 
 
 def adam(

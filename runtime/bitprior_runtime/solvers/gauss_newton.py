@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitprior_runtime.bundle.limits import MAX_ELEMENTS
 from bitprior_runtime.engines.base import DifferentiableEngine
 from bitprior_runtime.solvers.damping import Damping
 from bitprior_runtime.solvers.latents import hard_threshold
 from bitprior_runtime.solvers.running import Mask, Method, check_limits, run
-from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_range
+from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_range, check_whole
 
 MAX_TRIALS = 12
 
@@ -36,7 +37,7 @@ class GaussNewtonOptions:
     def __post_init__(self) -> None:
         check_limits(self)
         if self.sparsity is not None:
-            check_range("sparsity", self.sparsity, least=1)
+            check_whole("sparsity", self.sparsity, 1, MAX_ELEMENTS)
         check_range("damping", self.damping, least=0)
 
 

@@ -1,5 +1,6 @@
 """Start latents, the hard threshold P_s and the projection to the unit sphere."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -42,12 +43,42 @@ def initial_latents(
     Raises:
         UsageError: The kind is ``measurement``, and y is missing or has not k values.
     """
+    return draw_latents(streams_of(seed, 0, restarts), count, size, kind, y)
+
+
+# A restart's number, and where its latents come from.
+Stream: TypeAlias = tuple[int, np.random.Generator]
+
+
+def streams_of(seed: int, first: int, count: int) -> list[Stream]:
+    """Return the streams of ``count`` restarts from number ``first`` on."""
+    return [(r, np.random.default_rng([seed, r])) for r in range(first, first + count)]
+
+
+def draw_latents(
+    streams: Sequence[Stream],
+    count: int,
+    size: int,
+    kind: InitialLatent,
+    y: NDArray[Any] | None = None,
+) -> NDArray[np.float32]:
+    """Draw the start latents of the next ``count`` rows, [streams, count, size].
+
+    Args:
+        streams: One a restart; what they give next is for these rows.
+        count: Rows.
+        size: Latent size k.
+        kind: See :func:`initial_latents`.
+        y: Measurements of these rows, for the kind ``measurement``.
+
+    Raises:
+        UsageError: The kind is ``measurement``, and y is missing or has not k values.
+    """
     if kind == "zero":
-        return np.zeros((restarts, count, size), dtype=np.float32)
-    streams = [np.random.default_rng([seed, restart]) for restart in range(restarts)]
-    z = np.stack([stream.standard_normal((count, size), dtype=np.float32) for stream in streams])
+        return np.zeros((len(streams), count, size), dtype=np.float32)
+    z = np.stack([drawn.standard_normal((count, size), dtype=np.float32) for _, drawn in streams])
     if kind == "measurement":
-        return _around(_latents_of(y, size), z)
+        return _around(_latents_of(y, size), z, streams[0][0] == 0)
     if kind == "unit-normal":
         z /= np.linalg.norm(z, axis=-1, keepdims=True)
     elif kind == "clamped-normal":
@@ -64,10 +95,11 @@ def _latents_of(y: NDArray[Any] | None, size: int) -> NDArray[Any]:
     return y
 
 
-def _around(y: NDArray[Any], z: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Put y in the place of the first restart, and the others at its size."""
+def _around(y: NDArray[Any], z: NDArray[np.float32], first: bool) -> NDArray[np.float32]:
+    """Put all restarts at the size of y, and y in the place of the very first."""
     z *= np.sqrt(np.square(y, dtype=np.float64).mean(axis=1, keepdims=True)).astype(np.float32)
-    z[0] = y
+    if first:
+        z[0] = y
     return z
 
 

@@ -4,10 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitprior_runtime.bundle.limits import MAX_STEPS
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.solvers.curvature import Curvature
 from bitprior_runtime.solvers.running import ALL, Mask, Method, check_limits, run
-from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_range
+from bitprior_runtime.solvers.solution import (
+    Array,
+    Progress,
+    Solution,
+    check_range,
+    check_step_size,
+    check_whole,
+)
 from bitprior_runtime.solvers.wolfe import strong_wolfe
 
 
@@ -42,8 +50,8 @@ class LbfgsOptions:
 
     def __post_init__(self) -> None:
         check_limits(self)
-        check_range("step_size", self.step_size, least=0, open_end=True)
-        check_range("history", self.history, least=1)
+        check_step_size(self.step_size)
+        check_whole("history", self.history, 1, MAX_STEPS)
         check_range("tolerance_grad", self.tolerance_grad, least=0)
         check_range("tolerance_change", self.tolerance_change, least=0)
 

@@ -5,6 +5,7 @@ from typing import get_args
 
 import numpy as np
 
+from bitprior_runtime.bundle.limits import MAX_ELEMENTS
 from bitprior_runtime.engines.base import Engine, Loop, ProximalEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.solvers.backtracking import Backtracking
@@ -12,7 +13,14 @@ from bitprior_runtime.solvers.inside import proximal_inside
 from bitprior_runtime.solvers.latents import Projection, hard_threshold, unit_sphere
 from bitprior_runtime.solvers.momentum import Momentum
 from bitprior_runtime.solvers.running import ALL, Mask, Method, check_limits, run
-from bitprior_runtime.solvers.solution import Array, Progress, Solution, check_problem, check_range
+from bitprior_runtime.solvers.solution import (
+    Array,
+    Progress,
+    Solution,
+    check_problem,
+    check_step_size,
+    check_whole,
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +52,9 @@ class ProximalOptions:
 
     def __post_init__(self) -> None:
         check_limits(self)
-        check_range("step_size", self.step_size, least=0, open_end=True)
+        check_step_size(self.step_size)
         if self.sparsity is not None:
-            check_range("sparsity", self.sparsity, least=1)
+            check_whole("sparsity", self.sparsity, 1, MAX_ELEMENTS)
         if self.projection not in get_args(Projection):
             known = " or ".join(get_args(Projection))
             raise UsageError(f"projection {known}", repr(self.projection), "choose one of them")

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.bundle.limits import MAX_STEPS
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.solvers.solution import (
     Array,
@@ -14,6 +15,7 @@ from bitprior_runtime.solvers.solution import (
     Solution,
     check_problem,
     check_range,
+    check_whole,
 )
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -46,7 +48,7 @@ def check_limits(limits: Limits) -> None:
     Raises:
         UsageError: Out of range.
     """
-    check_range("steps", limits.steps, least=1)
+    check_whole("steps", limits.steps, 1, MAX_STEPS)
     check_range("tolerance", limits.tolerance, least=0, below=1)
     if limits.max_seconds is not None:
         check_range("max_seconds", limits.max_seconds, least=0, open_end=True)

@@ -69,8 +69,36 @@ def check_range(
     Raises:
         UsageError: Out of bounds, or not a number.
     """
-    inside = least < value < below if open_end else least <= value < below
+    number = isinstance(value, int | float | np.integer | np.floating)
+    number = number and not isinstance(value, bool)
+    inside = number and (least < value < below if open_end else least <= value < below)
     if not inside:
         sign = ">" if open_end else ">="
         upper = "" if below == np.inf else f" and < {below:g}"
-        raise UsageError(f"{name} {sign} {least:g}{upper}", f"{value}", f"change {name}")
+        raise UsageError(f"{name} {sign} {least:g}{upper}", f"{value!r}", f"change {name}")
+
+
+def check_whole(name: str, value: int, least: int, most: int) -> None:
+    """Check that an option is a whole number in least..most; 1.0 and True are none.
+
+    Raises:
+        UsageError: It is not.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not (whole and least <= value <= most):
+        wanted = f"{name} >= {least}, a whole number of at most {most}"
+        raise UsageError(wanted, f"{value!r}", f"change {name}")
+
+
+# Step sizes become float32: neither 0 nor infinite there.
+LEAST_STEP, MOST_STEP = 2.0**-126, 2.0**127
+
+
+def check_step_size(value: float) -> None:
+    """Check a step size: above 0, and a float32.
+
+    Raises:
+        UsageError: It is not.
+    """
+    check_range("step_size", value, least=0, open_end=True)
+    check_range("step_size", value, least=LEAST_STEP, below=MOST_STEP)
