@@ -7,13 +7,24 @@ import numpy as np
 import pytest
 
 from bitprior_export import solver_selection
-from bitprior_export.solver_selection import IMAGES, NOISE, STEPS, WITHIN, select_solver
+from bitprior_export.solver_selection import (
+    FEW_STEPS,
+    FEW_WITHIN,
+    IMAGES,
+    NOISE,
+    SIZES,
+    STEPS,
+    WITHIN,
+    select_solver,
+)
 from bitprior_runtime.bundle import FistaDefaults, SolverDefaults
 from bitprior_runtime.engines import FloatEngine, native_float_engine
 from bitprior_runtime.kernels import NativeError
+from bitprior_runtime.program import Node, Program
 from bitprior_runtime.proximal_defaults import loop_options
 from bitprior_runtime.solvers import initial_latents, proximal
 from bitprior_runtime.solvers.momentum import SHARE
+from bitprior_runtime.tensors import FloatTensor
 from builders.bundles import GEOMETRY, tiny_bundle
 
 BUNDLE = tiny_bundle()
@@ -101,3 +112,30 @@ def test_steps_that_overflow_lose_and_their_figures_are_numbers():
 def test_on_the_unit_sphere_there_is_nothing_to_choose():
     projected = replace(LEARNED, projection="unit-sphere")
     assert selected(projected) is projected
+
+
+def square_sensing():
+    """As many measurements as latent values."""
+    rows = np.random.default_rng(4).standard_normal((4, 6)).astype(np.float32)
+    nodes = (Node("Flatten", ("x",), "flat", {"axis": 1}), Node("MatMul", ("flat", "A"), "y"))
+    return Program("sensing", {"x": GEOMETRY}, "y", nodes, {"A": FloatTensor(rows.T.copy())})
+
+
+def test_from_the_measurement_a_few_steps_of_several_sizes_compete():
+    near = replace(LEARNED, sparsity=None, initial_latent="measurement")
+    chosen = select_solver(BUNDLE.generator, square_sensing(), IMAGE_SET, near)
+    selection = chosen.selection
+    assert chosen.steps in FEW_STEPS
+    assert [(e["solver"], e["step_size"]) for e in selection["measured"]] == [
+        (name, share * 0.5) for share in SIZES for name in ("proximal", "fista")
+    ]
+    means = {
+        (entry["solver"], entry["step_size"], steps): np.mean(entry["psnr"][str(steps)])
+        for entry in selection["measured"]
+        for steps in FEW_STEPS
+    }
+    loop = loop_options(chosen, chosen.steps)
+    won = means[chosen.name, loop.step_size, chosen.steps]
+    assert won >= max(means.values()) - FEW_WITHIN
+    fewer = [mean for (*_, steps), mean in means.items() if steps < chosen.steps]
+    assert all(mean < max(means.values()) - FEW_WITHIN for mean in fewer)

@@ -47,7 +47,7 @@ def _of_residual(training: Mapping[str, Any], stem: str) -> list[str]:
         config = ResidualConfig.model_validate(training["config"])
     except (KeyError, ValidationError):
         return []
-    named = {
+    named: dict[str, dict[str, Any]] = {
         "quantiser": {"bits": config.quantiser.bits},
         "model": {"measurements": config.model.measurements},
         "optimiser": {"steps": config.optimiser.steps},

@@ -1,7 +1,9 @@
 """Linear-residual priors from the command line to a recovery from a bundle."""
 
 import json
+import shlex
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,10 @@ import torch
 import bitprior_runtime
 from bitprior_runtime.cli.main import run as bitprior
 from bitprior_train.checkpoint import load_checkpoint
+from bitprior_train.residual.session import resolve_residual
 from bitprior_train.runlog import read_metrics
+from bitprior_train.session import Request
+from bitprior_train.train_command import making_commands
 
 TINY = [
     f"--set={override}"
@@ -183,3 +188,34 @@ def test_a_start_of_another_shape_or_of_fewer_measurements_is_refused(
         start = ["--init-from", str(tmp_path / "float"), f"--set={other}"]
         assert train(tmp_path / "next", *start) == 2
         assert "same [model]" in capsys.readouterr().err
+
+
+def test_the_commands_of_a_bundle_lead_to_its_configuration() -> None:
+    overrides = ("optimiser.unrolled=0.4", 'data.extra=["more"]', "model.filters=32")
+    options = {"quantiser": {"bits": 2}, "model": {"measurements": 100}}
+    config = resolve_residual(Request("cifar10", Path(), options=options, overrides=overrides))
+    training = {
+        "kind": "linear-residual",
+        "config": config.model_dump(mode="json"),
+        "init_from": "/elsewhere/runs/float",
+    }
+    train_line, export_line = making_commands(training, "low")
+    words = shlex.split(train_line)
+    assert words[:3] == ["bitprior", "train", "cifar10"]
+    assert words[words.index("--init-from") + 1] == "runs/float"
+    given = dict(zip(words[3:-2:2], words[4:-2:2], strict=True))
+    assert given["--prior"] == "linear-residual"
+    again = resolve_residual(
+        Request(
+            "cifar10",
+            Path(),
+            options={
+                "quantiser": {"bits": int(given["--bits"])},
+                "model": {"measurements": int(given["--measurements"])},
+                "optimiser": {"steps": int(given["--steps"])},
+            },
+            overrides=tuple(v for k, v in pairwise(words) if k == "--set"),
+        )
+    )
+    assert again == config
+    assert export_line == "bitprior export runs/low --out low.bitprior"

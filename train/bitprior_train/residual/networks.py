@@ -47,6 +47,15 @@ class Residual(nn.Module):
         """Return what is added to images x [B,C,H,W]."""
         return cast(Tensor, self.tail(self.leave(self.blocks(self.head(x)))))
 
+    def inner(self) -> list[nn.Module]:
+        """Return the convolutions of the blocks, first and second by turns."""
+        return [
+            layer
+            for block in self.blocks
+            if isinstance(block, Block)
+            for layer in (block.first, block.second)
+        ]
+
 
 class LinearResidual(nn.Module):
     """G(z) = x + R(x) with x = mean + D z.
@@ -112,15 +121,20 @@ class ResidualNetworks(nn.Module):
     def start_at(self, pca: PrincipalComponents) -> None:
         """Begin as m principal components: z = y is their coefficient, and R adds nothing."""
         mean, rows = (torch.from_numpy(a).to(torch.float32) for a in (pca.mean, pca.components))
+        linear, sensing = self.generator.linear, self.sensing.map
+        residual = self.generator.residual
         with torch.no_grad():
-            self.generator.linear.weight.copy_(rows.T)
-            self.generator.linear.bias.copy_(mean)
-            self.sensing.map.weight.copy_(rows)
-            self.sensing.map.bias.copy_(-rows @ mean)
-            self.generator.residual.tail.weight.zero_()
-            self.generator.residual.tail.bias.zero_()
-            for block in self.generator.residual.blocks:
-                block.second.weight.mul_(_SECOND)
+            for parameter, value in (
+                (weight_of(linear), rows.T),
+                (bias_of(linear), mean),
+                (sensing.weight, rows),
+                (sensing.bias, -rows @ mean),
+            ):
+                parameter.copy_(value)
+            weight_of(residual.tail).zero_()
+            bias_of(residual.tail).zero_()
+            for layer in residual.inner()[1::2]:
+                weight_of(layer).mul_(_SECOND)
 
     def settle(self) -> None:
         """Let learned scales take their start from the weights, which they do at the first use."""
@@ -131,16 +145,28 @@ class ResidualNetworks(nn.Module):
 
 def weight_bits(generator: LinearResidual) -> dict[str, tuple[int, int]]:
     """Return how many weights each part of a generator has, and of how many bits: D, edges, R."""
-    parts = {"linear": [generator.linear]}
     residual = generator.residual
-    parts["edges"] = [residual.head, residual.tail]
-    parts["residual"] = [c for block in residual.blocks for c in (block.first, block.second)]
+    parts = {
+        "linear": [generator.linear],
+        "edges": [residual.head, residual.tail],
+        "residual": residual.inner(),
+    }
     found = {}
     for name, layers in parts.items():
         bits = {_bits(layer) for layer in layers}
         assert len(bits) == 1
-        found[name] = (sum(layer.weight.numel() for layer in layers), bits.pop())
+        found[name] = (sum(weight_of(layer).numel() for layer in layers), bits.pop())
     return found
+
+
+def weight_of(layer: nn.Module) -> Tensor:
+    """Return the float weight of a layer."""
+    return cast(Tensor, layer.weight)
+
+
+def bias_of(layer: nn.Module) -> Tensor:
+    """Return the bias of a layer that has one."""
+    return cast(Tensor, layer.bias)
 
 
 def mean_bits(generator: LinearResidual) -> float:
