@@ -85,6 +85,7 @@ def main():
         "machine": machine(),
         "rows": compare(options.priors, options.rounds),
     }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for name, row in result["rows"].items():
         print(f"{name}: {row['ms']:.0f} ms, {row['times_faster_than_torch']:.2f} times as fast")

@@ -133,6 +133,8 @@ def main() -> None:
     data = os.environ.get("BITPRIOR_DATA")
     if not data:
         raise SystemExit("expected BITPRIOR_DATA, found none: set it to the folder of photos.npz")
+    if not options.list:
+        options.results.mkdir(parents=True, exist_ok=True)
     for job in jobs(Path(data) / "block_matrices.npz"):
         out = options.results / f"{job.name}.json"
         if options.only not in job.name:

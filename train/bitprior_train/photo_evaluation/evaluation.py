@@ -19,7 +19,7 @@ from bitprior_train.photo_evaluation.measuring import Measured, Sensing, frames_
 from bitprior_train.photo_evaluation.photos import PhotoSet
 
 COMPONENTS = "PCA"
-# A time is that of a process which uses one thread.
+# A time is that of an engine on one thread; numpy's own products take OMP_NUM_THREADS.
 THREADS = 1
 TIMED = 3
 # Components of larger blocks take too long.

@@ -31,8 +31,8 @@ _NOISE = (
 )
 _COSTS = (
     "Bytes: of a prior its whole file, which serves every ratio, matrix and frame. Weights: of all "
-    "its networks. Times: whole recoveries, one photo at a time, one thread, after one that is not "
-    "timed. ISTA-Net+ was timed in another run: for ratios from one run see "
+    "its networks. Times: whole recoveries, one photo at a time, engine on one thread, after one "
+    "that is not timed. ISTA-Net+ was timed in another run: for ratios from one run see "
     "results/photo-speed.json."
 )
 _BUSY = "Other work ran on the machine: compare these times, do not quote them."
