@@ -91,7 +91,8 @@ static void measure(const bp_integer_program *program, int64_t rows, needs *most
     }
 }
 
-static void take_all(arena *a, const bp_integer_plan *plan, int64_t rows, bp_space *space)
+/* Returns how many bytes have to be zero at first. */
+static size_t take_all(arena *a, const bp_integer_plan *plan, int64_t rows, bp_space *space)
 {
     needs most = {0};
     measure(&plan->generator, rows, &most);
@@ -105,11 +106,14 @@ static void take_all(arena *a, const bp_integer_plan *plan, int64_t rows, bp_spa
     space->wide = take(a, most.row, sizeof *space->wide);
     space->further = take(a, rows * most.row, sizeof *space->further);
     space->exponents = take(a, rows, sizeof *space->exponents);
-    const int64_t k = plan->generator.sizes[plan->generator.source];
-    space->solver = take(a, bp_proximal_scratch(rows, k), sizeof *space->solver);
     space->stopped = take(a, rows, 1);
     take_state(a, &plan->generator, rows, &space->generator);
     take_state(a, &plan->sensing, rows, &space->sensing);
+    const size_t zeroed = a->used;
+    /* Last, and left as it is: without a solver's loop none of it takes memory. */
+    const int64_t k = plan->generator.sizes[plan->generator.source];
+    space->solver = take(a, bp_proximal_scratch(rows, k), sizeof *space->solver);
+    return zeroed;
 }
 
 int bp_space_create(const bp_integer_plan *plan, bp_isa isa, int64_t rows, bp_space *space)
@@ -117,11 +121,11 @@ int bp_space_create(const bp_integer_plan *plan, bp_isa isa, int64_t rows, bp_sp
     memset(space, 0, sizeof *space);
     bp_integer_kernels_of(isa, &space->kernels);
     arena a = {NULL, 0, 0};
-    take_all(&a, plan, rows, space);
+    const size_t zeroed = take_all(&a, plan, rows, space);
     a.memory = space->memory = a.too_much ? NULL : aligned_alloc(ALIGNMENT, a.used);
     if (a.memory == NULL)
         return BP_NO_MEMORY;
-    memset(a.memory, 0, a.used);
+    memset(a.memory, 0, zeroed);
     a.used = 0;
     take_all(&a, plan, rows, space);
     return BP_OK;

@@ -135,7 +135,7 @@ def _start(rng: np.random.Generator, channels: int, make) -> Program:  # type: i
     nodes = (
         Node("Reshape", ("u",), "estimate", {"shape": (2, *GEOMETRY[1:])}),
         Node("Conv", ("estimate", "S"), "skip", strides),
-        Node("Conv", ("estimate", "E1", "E1.bias"), "first", {**strides, "pads": (2, 2, 2, 2)}),
+        Node("Conv", ("estimate", "E1", "E1.bias"), "first", {"pads": (2, 2, 2, 2), **strides}),
         Node("Relu", ("first",), "above"),
         Node("Conv", ("above", "E2"), "second", _AROUND),
         Node("Add", ("skip", "second"), "z"),

@@ -1,5 +1,6 @@
 """Range analysis: no accumulator of a linear node can leave int32, whatever its input."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -49,7 +50,9 @@ def lowered_limits(program: RealProgram, ranges: Mapping[str, Range]) -> dict[st
 
 
 def _limit(node: RealLinear, its: Range) -> int:
-    reach = product_of(node).reach().reshape(-1, len(node.bias), node.inner).max(axis=(0, 2))
+    product = product_of(node).cropped()
+    inner = node.inner if product.geometry is None else math.prod(product.target[1:])
+    reach = product.reach().reshape(-1, len(node.bias), inner).max(axis=(0, 2))
     bias = np.abs(node.bias) / (its.absmax * node.weight.scale)
     largest = float((reach + bias).max())
     limit = min(its.limit, int(INT32_MAX / largest)) if largest else its.limit
@@ -78,7 +81,7 @@ def cotangent_limit(node: RealLinear, bits: int) -> int:
     Raises:
         ProgramError: It is below LEAST_LIMIT.
     """
-    largest = int(product_of(node).adjoint_reach().max())
+    largest = int(product_of(node).cropped().adjoint_reach().max())
     limit = min((1 << (bits - 1)) - 1, INT32_MAX // max(largest, 1))
     if limit < LEAST_LIMIT:
         raise out_of_range(node.name, f"sums up to {largest} times a cotangent")

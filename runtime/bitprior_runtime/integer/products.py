@@ -61,6 +61,32 @@ class Product:
         # With output_padding the dense side may have room for one patch more than there were.
         return _whole(found[:, :, :height, :width], rows)
 
+    def cropped(self) -> "Product":
+        """Return the same map between smaller sides, whose sums reach as far.
+
+        A convolution does the same at every place: beyond a few steps of its kernel, more places
+        give no other sums.
+        """
+        g = self.geometry
+        if g is None:
+            return self
+        dense, patches = self.source, self.target
+        if self.kind is not Kind.CONV:
+            dense, patches = patches, dense
+        sides, counts = [], []
+        for axis in (0, 1):
+            span = (g.kernel[axis] - 1) * g.dilations[axis] + 1
+            enough = 2 * span + 4 * g.strides[axis] + g.pads[axis] + g.pads[axis + 2]
+            side, count = dense[axis + 1], patches[axis + 1]
+            # Whole steps are left out: what the last patch leaves over stays the same.
+            steps = max(0, (side - enough) // g.strides[axis])
+            steps = min(steps, count - 1)
+            sides.append(side - steps * g.strides[axis])
+            counts.append(count - steps)
+        small = (dense[0], *sides), (patches[0], *counts)
+        source, target = small if self.kind is Kind.CONV else small[::-1]
+        return Product(self.kind, self.weight, g, source, target)
+
     def reach(self) -> Int64s:
         """Return the largest sum of each element of the target over inputs of magnitude 1."""
         ones = np.ones((1, math.prod(self.source)))

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from bitprior_export.bundle import encode_bundle, write_bundle
-from bitprior_runtime.bundle import Bundle, decode_bundle, read_bundle
+from bitprior_runtime.bundle import (
+    Bundle,
+    LearnedSearch,
+    SearchOutline,
+    decode_bundle,
+    read_bundle,
+)
 from bitprior_runtime.bundle.envelope import MAGIC, digest_of
 from bitprior_runtime.bundle.errors import (
     BlockShapeError,
@@ -26,6 +32,7 @@ from bitprior_runtime.program import Node, Program
 from bitprior_runtime.tensors import FloatTensor, Grid, QuantisedTensor, Tensor
 from builders.bundles import smallest_bundle, tiny_bundle
 from builders.forgery import take_apart
+from builders.photo import photo_bundle
 
 STYLES: list[tuple[int, Grid]] = [
     (1, "binary"),
@@ -42,6 +49,18 @@ def assert_same_bundle(found: Bundle, expected: Bundle) -> None:
     assert_same_program(found.sensing, expected.sensing)
     for field in fields(expected.golden):
         assert_same_array(getattr(found.golden, field.name), getattr(expected.golden, field.name))
+
+
+def assert_same_search(found: LearnedSearch | None, expected: LearnedSearch | None) -> None:
+    assert found is not None
+    assert expected is not None
+    assert_same_program(found.start, expected.start)
+    assert_same_program(found.penalty, expected.penalty)
+    for field in fields(expected.schedule):
+        values = getattr(expected.schedule, field.name)
+        assert_same_array(getattr(found.schedule, field.name), values)
+    assert found.covariance.mean == expected.covariance.mean
+    assert_same_array(found.covariance.table, expected.covariance.table)
 
 
 def assert_same_program(found: Program, expected: Program) -> None:
@@ -77,6 +96,37 @@ def with_tensor(bundle: Bundle, name: str, tensor: Tensor) -> Bundle:
 def test_a_bundle_survives_writing_and_reading(bits: int, grid: Grid, axis: int | None) -> None:
     bundle = tiny_bundle(bits=bits, grid=grid, axis=axis, seed=bits)
     assert_same_bundle(decode_bundle(encode_bundle(bundle)), bundle)
+
+
+@pytest.mark.parametrize("bits", [1, 3, 32])
+def test_a_photo_prior_survives_writing_and_reading(bits: int) -> None:
+    bundle = photo_bundle(bits, linear_bits=8)
+    found = decode_bundle(encode_bundle(bundle))
+    outlined = replace(bundle.manifest, search=SearchOutline(bundle.search.covariance.mean))
+    assert_same_bundle(found, replace(bundle, manifest=outlined))
+    assert_same_search(found.search, bundle.search)
+    assert encode_bundle(found) == encode_bundle(bundle)
+    checks = replay(FloatEngine(found.generator, found.sensing), found)
+    assert [check for check in checks if not check.passed] == []
+
+
+def test_a_prior_without_a_sensing_network_has_the_identity_and_no_bytes_for_it() -> None:
+    data = encode_bundle(photo_bundle())
+    names = take_apart(data).table
+    assert not any(name.startswith("sensing/") for name in names)
+    assert list(take_apart(data).manifest["programs"]) == ["generator", "penalty", "start"]
+    bundle = decode_bundle(data)
+    images = np.random.default_rng(0).random((2, 1, 8, 8), dtype=np.float32)
+    sensed = FloatEngine(bundle.generator, bundle.sensing).sense(images)
+    np.testing.assert_array_equal(sensed, images.reshape(2, -1))
+
+
+def test_bits_are_those_of_most_weights() -> None:
+    bundle = photo_bundle(bits=1, channels=8, linear_bits=8)
+    assert decode_bundle(encode_bundle(bundle)).manifest.bits == 1
+    widest = replace(bundle.manifest, bits=8, grid="wide")
+    with pytest.raises(InconsistentManifestError, match="weights, 1"):
+        encode_bundle(replace(bundle, manifest=widest))
 
 
 def test_a_float_bundle_survives_writing_and_reading() -> None:

@@ -15,8 +15,11 @@ from bitprior_runtime.integer.limits import (
     silence_negligible,
 )
 from bitprior_runtime.integer.lowering import fuse, lower
+from bitprior_runtime.integer.plan import Kind
+from bitprior_runtime.integer.products import Product
 from bitprior_runtime.integer.real import leader_of
 from bitprior_runtime.integer.steps import Range
+from bitprior_runtime.ops.convolution import Geometry
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.tensors import FloatTensor, QuantisedTensor
 
@@ -163,3 +166,33 @@ def test_a_channel_that_is_its_bias_keeps_it(case):
     bias = program.tensors["b"].values()[channels[chosen]]
     found = at_rest[chosen] * whole.tensors[node.target].step
     np.testing.assert_allclose(found, np.clip(bias, -1, 1), atol=1.01 / 127)
+
+
+@pytest.mark.parametrize("kind", [Kind.CONV, Kind.CONV_TRANSPOSE])
+def test_sums_reach_as_far_on_smaller_sides(kind):
+    rng = np.random.default_rng(0)
+    smaller = 0
+    for _ in range(150):
+        kernel, strides, dilations = (
+            tuple(int(size) for size in rng.integers(1, most, 2)) for most in (5, 4, 3)
+        )
+        pads = tuple(int(pad) for pad in rng.integers(0, 4, 4))
+        geometry = Geometry(kernel, strides, pads, dilations, int(rng.choice([1, 2])))
+        counts = tuple(int(count) for count in rng.integers(1, 30, 2))
+        extra = tuple(int(rng.integers(0, step)) for step in strides)
+        sides = geometry.dense(*counts, extra)
+        if min(sides) < 1:
+            continue
+        dense, patches = (2 * geometry.group, *sides), (4, *geometry.patches(*sides))
+        ends = (dense, patches) if kind is Kind.CONV else ((4, *counts), dense)
+        weight = rng.integers(-8, 8, (4, 2, *kernel)).astype(np.float64)
+        whole = Product(kind, weight, geometry, *ends)
+        part = whole.cropped()
+        smaller += part.source != whole.source
+        for one, other, channels in (
+            (whole.reach(), part.reach(), ends[1][0]),
+            (whole.adjoint_reach(), part.adjoint_reach(), ends[0][0]),
+        ):
+            largest = (sums.reshape(channels, -1).max(axis=1) for sums in (one, other))
+            np.testing.assert_array_equal(*largest)
+    assert smaller > 50
