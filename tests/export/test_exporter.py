@@ -13,7 +13,7 @@ import pytest
 import torch
 from onnx import ModelProto, helper
 
-from bitprior_export import exporter, source_check
+from bitprior_export import source_check, verified
 from bitprior_export.errors import (
     ExternalDataError,
     RunRecordError,
@@ -174,18 +174,18 @@ def _break_golden_replay(monkeypatch: pytest.MonkeyPatch) -> None:
         def verify(self) -> list[Check]:
             return [Check("image G(z)", 1.0, 1e-5, "of the range")]
 
-    monkeypatch.setattr(exporter, "load", lambda path: Wrong())
+    monkeypatch.setattr(verified, "load", lambda path: Wrong())
 
 
 def _break_writing(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: Path, data: bytes) -> None:
         raise UnwritableOutputError("space", "none", "free some")
 
-    monkeypatch.setattr(exporter, "write_atomically", fail)
+    monkeypatch.setattr(verified, "write_atomically", fail)
 
 
 def _break_staging(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = exporter.write_bundle
+    original = verified.write_bundle
 
     def flip(path: Path, bundle: Bundle) -> int:
         size = original(path, bundle)
@@ -194,7 +194,7 @@ def _break_staging(monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_bytes(data)
         return size
 
-    monkeypatch.setattr(exporter, "write_bundle", flip)
+    monkeypatch.setattr(verified, "write_bundle", flip)
 
 
 @pytest.mark.parametrize(
