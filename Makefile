@@ -60,6 +60,16 @@ test-sanitizers test-sanitizers-full: $(STAMP)
 	BITPRIOR_NATIVE_LIBRARY=build/sanitizers/_native.so \
 		$(BIN)/pytest -m "$(SELECTED)" tests/runtime/kernels
 
+# Structured mutations of bundles with right digests, on every engine, under the sanitizers: FUZZ=50000 by
+# hand, FUZZ_FIRST= to go on where another run ended. Files that did harm are kept in build/fuzz.
+FUZZ ?= 2000
+FUZZ_FIRST ?= 0
+.PHONY: fuzz
+fuzz: $(STAMP)
+	$(BIN)/python hatch_build.py --sanitizers build/sanitizers
+	cd tests && "$(abspath $(BIN))/python" -m attacks.fuzz --count $(FUZZ) --first $(FUZZ_FIRST) \
+		--library "$(abspath build/sanitizers/_native.so)" --out "$(abspath build/fuzz)"
+
 # onnxruntime-training takes the place of onnxruntime, so it has an environment of its own.
 test-training: $(TRAINING)/.installed
 	$(TRAINING)/bin/pytest -m training tests/export/graphs/training

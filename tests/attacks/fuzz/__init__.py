@@ -1,0 +1,1 @@
+"""A fuzzer of bundles: structured mutations with recomputed digests; run it with ``make fuzz``."""
