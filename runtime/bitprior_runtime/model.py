@@ -22,6 +22,7 @@ from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
 from bitprior_runtime.operated import LEARNED, Operated, for_engine
+from bitprior_runtime.planes import apart, joined, planes_of
 from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import (
     FloatArray,
@@ -234,7 +235,8 @@ class Model:
         An option a solver does not take is refused, with the names of those that take it.
 
         Args:
-            y: Measurements [B,m], float; with an operator [B, C * m].
+            y: Measurements [B,m], float; with an operator [B, C * m], of a gray prior also
+                [B, 3 * m]: a colour photo, whose channels are recovered one beside the other.
             operator: What measured them, where it was not the bundle's own sensing network. The
                 images then have its frame, which has to be one that the prior serves.
             noise: With an operator: standard deviation of the noise of a measurement, in the
@@ -342,16 +344,19 @@ class Model:
         starts: Restarts,
         progress: Progress | None,
     ) -> Recovery:
-        size = self.geometry[0] * operated.operator.size
-        measurements = check_rows("measurements", "m", y, size)
+        channels, size = self.geometry[0], operated.operator.size
+        planes = planes_of(y, size, channels)
+        measurements = check_rows("measurements", "m", y, planes * channels * size)
         check_starts(starts.count, starts.seed)
         name = operated.solver(solver)
         if starts.latent is not None:
-            k = operated.prior.latent
-            starts = replace(starts, latent=self._start(starts.latent, len(measurements), k))
-        elif name != LEARNED:
+            k = planes * operated.prior.latent
+            latent = self._start(starts.latent, len(measurements), k)
+            starts = replace(starts, latent=apart(latent, planes))
+        measurements = apart(measurements, planes)
+        if starts.latent is None and name != LEARNED:
             starts = replace(starts, latent=operated.start(measurements))
-        return operated.recover(measurements, name, wishes, starts, progress)
+        return joined(operated.recover(measurements, name, wishes, starts, progress), planes)
 
     def _check_own_sensing(self, solver: str) -> None:
         """Check that the bundle's own sensing network measured, and a solver that knows it."""

@@ -12,6 +12,7 @@ from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable
 from bitprior_runtime.images import read_images, read_whole_images, write_array
 from bitprior_runtime.model import load
+from bitprior_runtime.planes import COLOURS
 from bitprior_runtime.sensing.linear_estimate import check_noise
 from bitprior_runtime.sensing.measured import Measured, check_name, write_measured
 from bitprior_runtime.sensing.operator import named
@@ -32,6 +33,9 @@ def run(
         float, typer.Option(help="--operator: add noise of this standard deviation to y.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="--operator: seed of the noise.", min=0)] = 0,
+    colour: Annotated[
+        bool, typer.Option("--colour", help="--operator: red, green and blue, of a gray prior too.")
+    ] = False,
     camera: Annotated[
         str | None,
         typer.Option(
@@ -49,8 +53,9 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Measure images, with the bundle's sensing network or an operator: y = A(x)."""
-    if operator is None and (noise or seed):
-        raise UsageError("--noise and --seed with --operator", "no operator", "name an operator")
+    if operator is None and (noise or seed or colour):
+        wanted = "--noise, --seed and --colour with --operator"
+        raise UsageError(wanted, "no operator", "name an operator")
     if camera is not None and operator is not None:
         raise UsageError("--operator without --camera", "both", "leave one of them out")
     if camera is not None:
@@ -60,7 +65,7 @@ def run(
         raise UsageError("an image and --out, or --camera", "neither", "name an image and --out")
     check_writable(out)
     if operator is not None:
-        _measure(bundle, image, out, operator, check_noise(noise), seed, json)
+        _measure(bundle, image, out, operator, check_noise(noise), seed, colour, json)
         return
     model = load(bundle)
     x = read_images(image, model.geometry)
@@ -77,12 +82,19 @@ def run(
 
 
 def _measure(
-    bundle: Path, image: Path, out: Path, text: str, noise: float, seed: int, json: bool
+    bundle: Path,
+    image: Path,
+    out: Path,
+    text: str,
+    noise: float,
+    seed: int,
+    colour: bool,
+    json: bool,
 ) -> None:
     """Measure photos of any size with an operator that is apart from the bundle."""
     check_name(out)
     model = load(bundle)
-    x = read_whole_images(image, model.geometry[0])
+    x = read_whole_images(image, COLOURS if colour else model.geometry[0])
     frame = (x.shape[2], x.shape[3])
     operator = parse_operator(text, frame)
     y = operator.forward(x)
