@@ -65,7 +65,9 @@ def decode_array(data: bytes, path: str | os.PathLike[str], purpose: str) -> NDA
         )
     if len(shape) > MAX_AXES or any(type(size) is not int or size < 0 for size in shape):
         raise UsageError(
-            f"{purpose} of at most {MAX_AXES} axes in {path}", f"shape {shape}"[:200], "check it"
+            f"{purpose} of 1 to {MAX_AXES} whole sizes in {path}",
+            f"shape {shape}"[:200],
+            "check it",
         )
     # Compared before anything of that size is allocated: a header may claim any shape.
     size = math.prod(shape) * dtype.itemsize
