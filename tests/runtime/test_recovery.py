@@ -180,9 +180,9 @@ def test_restarts_in_groups_end_where_they_would_together():
 def test_a_hundred_thousand_restarts_end_when_their_time_is_up():
     engine, y = linear_engine(np.eye(3)), measurements(2, 3)
     many = Restarts(100_000, 0, "normal")
-    begin = time.perf_counter()
+    begin = time.process_time()  # other work on the machine is not its own
     found = recover(engine, "proximal", solver(engine), y, 3, many, max_seconds=0.2)
-    assert time.perf_counter() - begin < 0.2 + 0.5
+    assert time.process_time() - begin < 0.2 + 0.5
     assert np.isfinite(found.loss).all()
     assert (found.evaluations > 0).all()
 
