@@ -12,7 +12,7 @@ COLOURS = 3
 
 
 def planes_of(y: NDArray[Any], size: int, channels: int) -> int:
-    """Return how many images of a prior one row of measurements is of: 3 if a gray prior gets colour.
+    """Return of how many images a row of measurements is: 3 where a gray prior gets colour.
 
     Args:
         y: Measurements, [B, C * m] if they fit.

@@ -26,7 +26,7 @@ from bitprior_runtime.kernels.structures import ProximalStruct
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
-_ARGUMENTS = {
+_ARGUMENTS: dict[str, list[type[Any]]] = {
     "bp_integer_generate": [c_void_p, c_int64, c_void_p],
     "bp_integer_sense": [c_void_p, c_int64, c_void_p],
     "bp_integer_value_and_grad": [c_void_p, c_void_p, c_int64, c_void_p, c_void_p],

@@ -93,7 +93,7 @@ def test_recover_takes_the_options_of_the_solvers(call, bundle_path, images):
 def test_info_shows_layers_and_bits(call, bundle_path):
     status, out, _ = call("info", bundle_path)
     assert status == 0
-    assert "4-bit prior, format 1.3" in out
+    assert "4-bit prior, format 1.4" in out
     assert "Gemm" in out
     assert json.loads(call("info", bundle_path, "--json")[1])["name"] == "tiny"
 
