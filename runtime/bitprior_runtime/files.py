@@ -115,25 +115,30 @@ def sole_writer(*targets: Path) -> Iterator[None]:
 def _locked(target: Path) -> Iterator[None]:
     # The system drops the lock of a process that is killed; its file stays, and is used again.
     path = target.with_name(f".{target.name}.lock")
-    descriptor = None
+    descriptor = _lock(path, target)
     try:
-        while descriptor is None:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not _is_still(descriptor, path):  # its last holder has just removed it
-                os.close(descriptor)
-                descriptor = None
         yield
-        os.unlink(path)
-    except BlockingIOError as error:
-        raise UnwritableOutputError(
-            f"to be the only one who writes {target}",
-            "another process writes it",
-            "wait for it, or choose another name",
-        ) from error
     finally:
-        if descriptor is not None:
+        os.unlink(path)
+        os.close(descriptor)
+
+
+def _lock(path: Path, target: Path) -> int:
+    """Return the descriptor of a lock's file, held."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
             os.close(descriptor)
+            raise UnwritableOutputError(
+                f"to be the only one who writes {target}",
+                "another process writes it",
+                "wait for it, or choose another name",
+            ) from error
+        if _is_still(descriptor, path):
+            return descriptor
+        os.close(descriptor)  # its last holder has just removed it
 
 
 def _is_still(descriptor: int, path: Path) -> bool:
