@@ -70,10 +70,11 @@ def test_figures_say_where_they_come_from(figures):
 
 
 def test_the_zoo_recovers_real_digits(capsys):
-    command = ["evaluate", *zoo_names(), "--dataset", "mnist", "--images", "40", "--json"]
+    names = [name for name in zoo_names() if name.startswith("mnist-")]
+    command = ["evaluate", *names, "--dataset", "mnist", "--images", "40", "--json"]
     assert run([*command, "--components", "1"]) == 0
     found = json.loads(capsys.readouterr().out)
     mean_image = found["baselines"][0]["psnr"]["mean"]
-    assert [row["bundle"] for row in found["rows"]] == zoo_names()
+    assert [row["bundle"] for row in found["rows"]] == names
     assert min(row["psnr"]["mean"] for row in found["rows"]) > mean_image + 6
     assert not any(row["other_split"] for row in found["rows"])

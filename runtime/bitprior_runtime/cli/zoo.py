@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bitprior_runtime.bundle.manifest import NO_MEASUREMENT
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.model import load
 from bitprior_runtime.zoo import zoo_names
@@ -29,8 +30,10 @@ def _figures(name: str) -> dict[str, Any]:
 
 def _line(prior: dict[str, Any]) -> str:
     size = "x".join(map(str, prior["geometry"]))
+    what = f"{size} images, m = {prior['measurement']['size']}"
+    if prior["measurement"]["kind"] == NO_MEASUREMENT:
+        what = "photos of any size, any operator"
     return (
-        f"{prior['name']}: {prior['bits']}-bit prior of {size} images, "
-        f"m = {prior['measurement']['size']}, {prior['bytes']['bundle']:,} bytes; "
-        f"trained on {prior['licence']}"
+        f"{prior['name']}: {prior['bits']}-bit prior of {what}, "
+        f"{prior['bytes']['bundle']:,} bytes; trained on {prior['licence']}"
     )
