@@ -12,7 +12,7 @@ from bitprior_runtime.bundle.search import LearnedSearch
 from bitprior_runtime.engines.operated import OperatedEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.proximal_defaults import bundle_options
-from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, recover
+from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, finite, recover
 from bitprior_runtime.sensing.exact import ExactRectangles
 from bitprior_runtime.sensing.exact_estimate import ExactEstimate
 from bitprior_runtime.sensing.kept import KeptOf
@@ -121,11 +121,13 @@ class Operated:
         search = self.search
         linear = self._linear(search)
         mean = search.covariance.mean
-        found = learned(self.prior, search.schedule, mean, linear, y, options, progress)
+        # What overflows is found below: it must not fill the log.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            found = learned(self.prior, search.schedule, mean, linear, y, options, progress)
         return Recovery(
-            image=found.image,
+            image=finite("images", found.image),
             latent=found.latent,
-            loss=found.loss,
+            loss=finite("losses", found.loss),
             history=found.history,
             steps=found.steps,
             evaluations=found.evaluations,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bitprior_runtime.errors import UsageError
+from bitprior_runtime.errors import BitpriorError, UsageError
 from bitprior_runtime.model import Model
 from bitprior_runtime.sensing import Blocks, Matrix
 from builders.bundles import tiny_bundle
@@ -41,6 +41,21 @@ def test_a_photo_prior_searches_as_it_learned_to(model: Model) -> None:
     np.testing.assert_array_equal(found.loss, found.history[-1])
     residual = Y - OPERATOR.forward(model.at(FRAME).generate(found.latent))
     np.testing.assert_allclose(found.loss, (residual**2).sum(axis=1), rtol=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["float", "integer"])
+@pytest.mark.parametrize("largest", [1e20, 3e38])
+def test_measurements_too_large_for_float32_are_an_error_or_a_picture_of_numbers(
+    model: Model, engine: str, largest: float
+) -> None:
+    y = np.where(Y > 0, np.float32(largest), np.float32(-largest))
+    try:
+        found = model.recover(y, operator=OPERATOR, engine=engine)
+    except BitpriorError as error:
+        assert "finite" in str(error) or "at most" in str(error)
+    else:
+        assert np.isfinite(found.image).all()
+        assert np.isfinite(found.loss).all()
 
 
 @pytest.mark.parametrize("engine", ["float", "integer"])

@@ -113,9 +113,14 @@ class ExactEstimate:
 
 
 def loss_in_order(r: NDArray[Any]) -> FloatArray:
-    """Return the sum of squares of each row [B,m], in float64 from the first entry on."""
-    sums: FloatArray = np.cumsum(np.square(r, dtype=np.float64), axis=1)[:, -1].astype(np.float32)
-    return sums
+    """Return the sum of squares of each row [B,m], in float64 from the first entry on.
+
+    What float32 cannot hold is infinity.
+    """
+    with np.errstate(over="ignore"):
+        sums = np.cumsum(np.square(r, dtype=np.float64), axis=1)[:, -1]
+        found: FloatArray = sums.astype(np.float32)
+    return found
 
 
 def log2_in_steps(value: float, bits: int = 16) -> float:
