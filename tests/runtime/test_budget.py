@@ -13,6 +13,7 @@ from bitprior_runtime.info import needed
 from bitprior_runtime.program import Node, Program
 from bitprior_runtime.shapes import infer_shapes
 from bitprior_runtime.tensors import FloatTensor
+from builders.cases import name_of
 from builders.op_cases import CASES
 
 
@@ -59,7 +60,7 @@ def test_the_priors_that_come_with_bitprior_take_little():
     assert needed(load("mnist-4bit-m100").bundle).total < 100_000
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_every_op_has_a_budget_that_covers_its_values(case):
     shapes = infer_shapes(case.program)
     read = {*case.program.inputs, *(node.output for node in case.program.nodes)}

@@ -45,17 +45,12 @@ def test_a_photo_prior_searches_as_it_learned_to(model: Model) -> None:
 
 @pytest.mark.parametrize("engine", ["float", "integer"])
 @pytest.mark.parametrize("largest", [1e20, 3e38])
-def test_measurements_too_large_for_float32_are_an_error_or_a_picture_of_numbers(
+def test_measurements_too_large_for_float32_are_an_error(
     model: Model, engine: str, largest: float
 ) -> None:
     y = np.where(Y > 0, np.float32(largest), np.float32(-largest))
-    try:
-        found = model.recover(y, operator=OPERATOR, engine=engine)
-    except BitpriorError as error:
-        assert "finite" in str(error) or "at most" in str(error)
-    else:
-        assert np.isfinite(found.image).all()
-        assert np.isfinite(found.loss).all()
+    with pytest.raises(BitpriorError, match="finite"):
+        model.recover(y, operator=OPERATOR, engine=engine)
 
 
 @pytest.mark.parametrize("engine", ["float", "integer"])

@@ -51,6 +51,11 @@ class Rectangles:
         self.matrix = check_rows(matrix, block[0] * block[1])
         self.grid = -(-self.frame[0] // block[0]), -(-self.frame[1] // block[1])
 
+    def __repr__(self) -> str:
+        """Return what it is and its sizes."""
+        name, m = type(self).__name__, len(self.matrix)
+        return f"{name}({m} of {named(self.block)} pixels, frame {named(self.frame)})"
+
     @property
     def blocks(self) -> int:
         """How many rectangles there are."""
