@@ -55,11 +55,12 @@ class Job:
         return [*options, "--engine", self.engine, "--seed", "0"]
 
 
-def jobs(matrices: Path) -> Sequence[Job]:
+def jobs(matrices: Path, components: Path) -> Sequence[Job]:
     """Return every file of results, the most asked for first.
 
     Args:
         matrices: Archive of the published matrices.
+        components: Archive of rows learned from the training photos, see :func:`learn_rows`.
     """
 
     def published(percent: int) -> str:
@@ -72,6 +73,10 @@ def jobs(matrices: Path) -> Sequence[Job]:
         found.append(Job(f"photos-set11-{percent}-fresh", "set11", fresh))
         walsh = f"walsh-blocks:m={m32},size=32"
         found.append(Job(f"photos-set11-{percent}-walsh", "set11", walsh))
+    for dataset in ("set11", "bsd68"):
+        for percent, (_, m32) in RATIOS.items():
+            learned = f"blocks:matrix={components}#rows{m32},size=32"
+            found.append(Job(f"photos-{dataset}-{percent}-components", dataset, learned))
     for percent in (10, 25):
         for noise in NOISES:
             name = f"photos-set11-{percent}-noise{100 * noise:.0f}"
@@ -83,6 +88,24 @@ def jobs(matrices: Path) -> Sequence[Job]:
         name = f"photos-set11-{percent}-integer"
         found.append(Job(name, "set11", published(percent), engine="integer"))
     return found
+
+
+def learn_rows(out: Path) -> None:
+    """Write principal components of the training photos' 32 x 32 blocks: rows learned from photos.
+
+    Photos kept back for validation are not among them.
+
+    Args:
+        out: Archive with rows{m}, float32 [m, 1024], for the ratios in RATIOS.
+    """
+    import numpy as np
+
+    from bitprior_train.photo.photos import load_photos
+    from bitprior_train.photo_evaluation.linear import BlockComponents
+
+    found = BlockComponents(load_photos(Path(os.environ["BITPRIOR_DATA"])).main, (32, 32))
+    rows = {f"rows{m}": found.rows(m).astype(np.float32) for _, m in RATIOS.values()}
+    np.savez(out, **rows)
 
 
 def command_of(job: Job, bundles: Sequence[Path], out: Path) -> Sequence[str]:
@@ -135,7 +158,10 @@ def main() -> None:
         raise SystemExit("expected BITPRIOR_DATA, found none: set it to the folder of photos.npz")
     if not options.list:
         options.results.mkdir(parents=True, exist_ok=True)
-    for job in jobs(Path(data) / "block_matrices.npz"):
+    components = options.results / "photo-components.npz"
+    if not options.list and not components.is_file():
+        learn_rows(components)
+    for job in jobs(Path(data) / "block_matrices.npz", components):
         out = options.results / f"{job.name}.json"
         if options.only not in job.name:
             continue

@@ -42,12 +42,13 @@ def bundles(tmp_path):
 
 
 def test_every_table_has_its_files_each_once(photos):
-    found = photos.jobs(Path("/data/block_matrices.npz"))
+    found = photos.jobs(Path("/data/block_matrices.npz"), Path("results/photo-components.npz"))
     names = [job.name for job in found]
     assert len(set(names)) == len(names)
     ratios = ("1", "4", "10", "25")
     for name in ("photos-set11-{}", "photos-bsd68-{}", "photos-set11-{}-fresh",
                  "photos-set11-{}-walsh", "photos-validation-{}",
+                 "photos-set11-{}-components", "photos-bsd68-{}-components",
                  "photos-set11-{}-integer"):  # fmt: skip
         assert {name.format(ratio) for ratio in ratios} <= set(names)
     noisy = {(job.operator.split("#")[1], job.noise) for job in found if job.noise}
@@ -57,6 +58,18 @@ def test_every_table_has_its_files_each_once(photos):
 def test_all_of_a_set_and_ratio_measure_the_same_share(photos):
     for percent, (m, m32) in photos.RATIOS.items():
         assert round(100 * m / 33**2) == round(100 * m32 / 32**2) == percent
+
+
+def test_learned_rows_are_orthonormal_and_as_many_as_the_ratio_says(photos, tmp_path, monkeypatch):
+    grey = np.random.default_rng(0).integers(0, 256, (24, 40, 40), dtype=np.uint8)
+    np.savez(tmp_path / "photos.npz", train_x=grey)
+    monkeypatch.setenv("BITPRIOR_DATA", str(tmp_path))
+    photos.learn_rows(tmp_path / "rows.npz")
+    with np.load(tmp_path / "rows.npz") as found:
+        for _, m in photos.RATIOS.values():
+            rows = found[f"rows{m}"]
+            assert rows.shape == (m, 1024)
+            np.testing.assert_allclose(rows @ rows.T, np.eye(m), atol=1e-5)
 
 
 def test_a_file_is_made_by_its_command_and_then_left_alone(photos, bundles, tmp_path, monkeypatch):

@@ -69,6 +69,10 @@ class BlockComponents:
         _, vectors = np.linalg.eigh(self.covariance)
         self._components = vectors[:, ::-1].T
 
+    def rows(self, k: int) -> NDArray[np.float64]:
+        """Return the strongest k components, orthonormal rows [k, n]."""
+        return self._components[:k]
+
     def decode(self, frame: Shape, k: int, measured: Sequence[Measured], noise: float,
                seed: int) -> list[FloatArray]:  # fmt: skip
         """Measure photos of one frame by k components of each block, and decode them.
@@ -80,7 +84,7 @@ class BlockComponents:
             noise: Share of the root mean square of what the components measure.
             seed: Seed of the noise.
         """
-        operator = Rectangles(self._components[:k], self.block, frame)
+        operator = Rectangles(self.rows(k), self.block, frame)
         mean = operator.forward(np.full((1, 1, *frame), self.mean, np.float32))
         random = np.random.default_rng((seed, k))
         found = []
