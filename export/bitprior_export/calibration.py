@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from bitprior_export.solver_selection import fastest_float
 from bitprior_runtime.bundle import LearnedSearch, SolverDefaults
-from bitprior_runtime.bundle.identity import is_identity
 from bitprior_runtime.bundle.manifest import ActivationBits, Calibration, ProgramName
 from bitprior_runtime.engines import FloatEngine
 from bitprior_runtime.engines.tape import NumpyProgram
@@ -83,6 +82,7 @@ def calibrate(
     latents: NDArray[np.float32],
     method: Method = "mse",
     activation_bits: ActivationBits = 8,
+    measures: bool = True,
 ) -> Calibration:
     """Choose a range for every activation of both programs.
 
@@ -94,6 +94,8 @@ def calibrate(
         method: ``max``: the largest magnitude seen; ``percentile``: that of PERCENTILE per cent of
             the values; ``mse``: the range with the least squared error of rounding and clipping.
         activation_bits: Bit width the ranges are for.
+        measures: Whether the sensing program is the prior's own. If not, it is the identity that
+            stands for none: its values are the generator's, and the file has no ranges of it.
 
     Raises:
         UsageError: Unknown method.
@@ -110,7 +112,7 @@ def calibrate(
         "generator": _ranges(drawn, ends, method, levels),
         "sensing": _ranges(sensed, ends, method, levels),
     }
-    if is_identity(sensing):  # its values are the generator's
+    if not measures:
         del absmax["sensing"]
     return Calibration(activation_bits=activation_bits, absmax=absmax)
 

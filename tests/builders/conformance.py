@@ -11,6 +11,7 @@ import numpy as np
 
 from bitprior_export.calibration import calibrate
 from bitprior_export.cuts import cut
+from bitprior_runtime.bundle.manifest import NO_MEASUREMENT
 from bitprior_runtime.engines import DifferentiableEngine, FloatEngine
 from bitprior_runtime.shapes import infer_shapes
 from builders import surgery
@@ -36,6 +37,7 @@ def calibrated(bundle):
         golden.latents,
         "max",
         activation_bits=ACTIVATION_BITS,
+        measures=bundle.manifest.measurement.kind != NO_MEASUREMENT,
     )
     return replace(bundle, manifest=replace(bundle.manifest, calibration=found))
 

@@ -77,7 +77,7 @@ def calibrated_photo(bundle: Bundle, rng: np.random.Generator) -> Bundle:
     golden = bundle.golden
     u = rng.uniform(-0.5, 0.5, (8, 2 * 64)).astype(np.float32)
     found = calibrate(
-        bundle.generator, bundle.sensing, golden.images, golden.latents, "max", activation_bits=16
+        bundle.generator, bundle.sensing, golden.images, golden.latents, "max", 16, measures=False
     )
     further = calibrate_search(bundle.search, u, golden.latents, "max", activation_bits=16)
     found = replace(found, absmax={**found.absmax, **further})

@@ -207,7 +207,7 @@ def _calibration(run: PhotoRun) -> Calibration:
     search = reframed(run.search, (native[0], native[1]), (frame[0], frame[1]))
     met = searched(generator, search, crops)
     sensing = identity_sensing((1, frame[0], frame[1]))
-    found = calibrate(generator, sensing, crops, met.z, "max", _ACTIVATIONS)
+    found = calibrate(generator, sensing, crops, met.z, "max", _ACTIVATIONS, measures=False)
     ranges = {**found.absmax, **calibrate_search(search, met.u, met.z, "max", _ACTIVATIONS)}
     wider = {
         program: {name: _HEADROOM * value for name, value in absmax.items()}

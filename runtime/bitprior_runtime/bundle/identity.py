@@ -6,8 +6,3 @@ from bitprior_runtime.program import Node, Program
 def identity_sensing(geometry: tuple[int, int, int]) -> Program:
     """Return x [C,H,W] -> y [C * H * W], the identity."""
     return Program("sensing", {"x": geometry}, "y", (Node("Flatten", ("x",), "y"),), {})
-
-
-def is_identity(sensing: Program) -> bool:
-    """Return whether a sensing program only lays the image out flat."""
-    return [node.op for node in sensing.nodes] == ["Flatten"]

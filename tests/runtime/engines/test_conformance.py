@@ -75,6 +75,11 @@ def test_the_cases_hold_every_op():
 @pytest.mark.parametrize("kind", HERE, ids=KIND_IDS)
 def test_an_engine_runs_whole_systems_at_every_width_and_batch(kind, name, bits, engine_of):
     bundle = system(name, bits)
+    if (kind.engine, name) == ("onnx", "photo"):
+        # What measures nothing has no gradient.onnx; its files are tried in tests/export/photo.
+        with pytest.raises(BitpriorError, match="sense, gradient among the ONNX files"):
+            engine_of(kind, bundle)
+        return
     engine = engine_of(kind, bundle)
     for batch in (1, 3, 16) if name == "mlp" else (1, 3):
         assert_conforms(engine, bundle, batch)
