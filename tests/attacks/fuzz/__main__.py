@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
+TESTS = Path(__file__).parents[2]
 SECONDS = 10.0  # of the processor
 MEGABYTES = 1000.0
 # Importing everything, and encoding the seeds, before the first file.
@@ -66,7 +67,12 @@ def _try_child(
     command = [sys.executable, "-m", "attacks.fuzz.child", str(first), str(end - first)]
     with tempfile.TemporaryFile() as complaints:
         child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=complaints, env=_environment(library), text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=_environment(library),
+            cwd=TESTS,  # where the module of the command is found
+            text=True,
         )
         assert child.stdout is not None
         clock = threading.Timer(STARTING, child.kill)
