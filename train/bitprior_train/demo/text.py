@@ -36,7 +36,8 @@ def _photo_table(photo: PhotoResult) -> Table:
     title = f"A photo recovered from measurements of {share} of its pixels' number"
     table = Table(title=title)
     for column in ("method", "PSNR, dB", "start, dB", "SSIM", "file, bytes", "ms"):
-        table.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
+        first = column == "method"  # the one that is folded where the terminal is narrow
+        table.add_column(column, justify="left" if first else "right", no_wrap=not first)
     for row in sorted(photo.rows, key=lambda row: row.prior is None):
         start = row.start_psnr
         prior = row.prior
