@@ -2,9 +2,9 @@
 
 from collections import Counter
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from bitprior_export.frames import find_frames
-from bitprior_export.source import Source
 from bitprior_runtime.bundle import Manifest, Measurement, Producer, Tolerances
 from bitprior_runtime.bundle.checks import usual_width
 from bitprior_runtime.bundle.manifest import FLOAT_BITS, Granularity
@@ -12,10 +12,13 @@ from bitprior_runtime.program import Program
 from bitprior_runtime.tensors import Grid, QuantisedTensor
 from bitprior_runtime.version import __version__
 
+if TYPE_CHECKING:
+    from bitprior_export.source import Source
+
 _PACKAGES = ("numpy", "onnx", "qonnx", "safetensors")
 
 
-def make_manifest(source: Source, tolerances: Tolerances) -> Manifest:
+def make_manifest(source: "Source", tolerances: Tolerances) -> Manifest:
     """Return the manifest of a source's bundle."""
     bits, grid, granularity = usual_weights(source.generator.program)
     frames, latents = find_frames(source.generator.program, source.latents)
