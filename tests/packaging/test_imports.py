@@ -9,7 +9,7 @@ import pytest
 HEAVY = ("torch", "brevitas", "onnx", "onnxruntime", "matplotlib", "cv2", "typer", "rich", "scipy")
 CODE = """
 import json, sys, time  # processor time: other work on the machine is not its own
-import numpy, safetensors                       # what it stands on is not its own weight
+import numpy, numpy.random, safetensors          # what it stands on is not its own weight
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 before, begin = resident(), time.process_time()
@@ -41,7 +41,8 @@ def test_importing_a_host_package_loads_no_torch_and_no_onnx(package):
 
 
 def test_importing_the_runtime_takes_under_150_ms_and_40_mb():
-    runs = [imported("bitprior_runtime") for _ in range(3)]
+    # The least of ten: a processor whose other thread is busy runs at half its speed for a while.
+    runs = [imported("bitprior_runtime") for _ in range(10)]
     assert min(seconds for _, seconds, _ in runs) < 0.150
     assert min(memory for _, _, memory in runs) < 40e6
 
