@@ -86,3 +86,26 @@ def channels_of(y: NDArray[Any], size: int) -> int:
             "give what this operator measured",
         )
     return int(y.shape[1]) // size
+
+
+def check_measurements(y: NDArray[Any], size: int) -> FloatArray:
+    """Return measurements of an operator as float32 [B, C * m].
+
+    Args:
+        y: Real numbers.
+        size: m, measurements of one channel.
+
+    Raises:
+        UsageError: Not real, of another length or number of axes, or not finite.
+    """
+    y = np.asarray(y)
+    if y.dtype.kind not in "fiub":
+        raise UsageError("real measurements [B,m]", f"dtype {y.dtype}", "give real numbers")
+    channels_of(y, size)
+    with np.errstate(over="ignore"):
+        found = np.ascontiguousarray(y, dtype=np.float32)
+    bad = int(np.count_nonzero(~np.isfinite(found)))
+    if bad:
+        todo = "leave these readings out"
+        raise UsageError("finite measurements", f"NaN or Inf in {bad} of {found.size}", todo)
+    return found

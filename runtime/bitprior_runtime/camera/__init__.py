@@ -1,0 +1,1 @@
+"""Cameras: detectors, camera files, and recovery from what they read."""
