@@ -15,8 +15,14 @@ from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, finite, recover
 from bitprior_runtime.sensing.exact import ExactRectangles
 from bitprior_runtime.sensing.exact_estimate import ExactEstimate
+from bitprior_runtime.sensing.iterative_estimate import IterativeEstimate
 from bitprior_runtime.sensing.kept import KeptOf
-from bitprior_runtime.sensing.linear_estimate import LinearEstimate, check_noise, written_out
+from bitprior_runtime.sensing.linear_estimate import (
+    LinearEstimate,
+    check_noise,
+    fits,
+    written_out,
+)
 from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import choose
@@ -150,7 +156,9 @@ class Operated:
         def make() -> Linear:
             if isinstance(self.operator, ExactRectangles):
                 return ExactEstimate(self.operator, search.covariance, self.noise)
-            return LinearEstimate(self.operator, search.covariance, self.noise)
+            if fits(self.operator):
+                return LinearEstimate(self.operator, search.covariance, self.noise)
+            return IterativeEstimate(self.operator, search.covariance, self.noise)
 
         return self.estimates.get(self.operator, self.noise, make)
 

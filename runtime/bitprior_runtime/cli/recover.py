@@ -31,8 +31,8 @@ from bitprior_runtime.files import check_writable, write_atomically
 from bitprior_runtime.images import contact_sheet, decode_array, encode_png, read_array, write_array
 from bitprior_runtime.model import load
 from bitprior_runtime.recovery import FloatArray, Recovery
-from bitprior_runtime.sensing.blocks import Rectangles
 from bitprior_runtime.sensing.measured import read_measured
+from bitprior_runtime.sensing.operator import Operator
 from bitprior_runtime.sensing.text import parse_frame
 
 
@@ -166,7 +166,7 @@ class _Sensed:
     """Measurements of an operator that is apart from the bundle."""
 
     y: FloatArray
-    operator: Rectangles
+    operator: Operator
     noise: float
 
 

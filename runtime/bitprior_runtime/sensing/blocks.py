@@ -30,6 +30,7 @@ class Rectangles:
         matrix: A of a rectangle, [m, n], real; n = height * width of a rectangle.
         block: (height, width) of a rectangle, in pixels.
         frame: (H, W), each at least that of a rectangle.
+        dependent: Take rows that depend on each other, or more rows than pixels.
 
     Attributes:
         matrix: A as float32.
@@ -42,13 +43,15 @@ class Rectangles:
             see :func:`~bitprior_runtime.sensing.rows.check_rows`.
     """
 
-    def __init__(self, matrix: NDArray[Any], block: Shape, frame: Shape) -> None:
+    def __init__(
+        self, matrix: NDArray[Any], block: Shape, frame: Shape, dependent: bool = False
+    ) -> None:
         self.frame = check_frame(frame)
         self.block = block
         if self.frame[0] < block[0] or self.frame[1] < block[1]:
             expected = f"a frame of at least one block, {named(block)}"
             raise UsageError(expected, f"frame {named(self.frame)}", "use smaller blocks")
-        self.matrix = check_rows(matrix, block[0] * block[1])
+        self.matrix = check_rows(matrix, block[0] * block[1], dependent)
         self.grid = -(-self.frame[0] // block[0]), -(-self.frame[1] // block[1])
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """The covariance of photos: what a pixel says about those near it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ Floats = NDArray[np.float64]
 
 # Beyond the table the covariance falls by e over 90 pixels: by exp(-1/90) a pixel.
 _FALL = 0.9889503892939223
+# Lags beyond which made-up photos have in common what they have here.
+_NEAR = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,10 @@ class Covariance:
         Args:
             images: What is multiplied, one at a time: 64 bytes a pixel beside the result.
         """
-        height, width = images.shape[1:]
+        return self.on(*images.shape[1:]).times(images)
+
+    def on(self, height: int, width: int) -> "OnFrame":
+        """Return the covariance of the pixels of a frame, to be applied many times."""
         lags = self._lags(height, width)
         # On a torus of twice the size no distance in the rectangle comes around.
         ring = np.zeros((2 * height, 2 * width))
@@ -56,11 +62,33 @@ class Covariance:
         down, right = np.minimum(down, 2 * height - down), np.minimum(right, 2 * width - right)
         inside = (down < height) & (right < width)
         ring[inside] = lags[down[inside], right[inside]]
-        spectrum = np.fft.rfft2(ring)
-        found = np.empty(images.shape)
-        for image, out in zip(images, found, strict=True):
-            whole = np.fft.irfft2(np.fft.rfft2(image, s=ring.shape) * spectrum, s=ring.shape)
-            out[:] = whole[:height, :width]
+        return OnFrame((height, width), np.fft.rfft2(ring))
+
+    def drawn(
+        self, signs: Callable[[tuple[int, int]], NDArray[Any]], frame: tuple[int, int]
+    ) -> Floats:
+        """Return made-up photos less their mean, [H,W], whose covariance is nearly C.
+
+        A torus has no covariance that falls to its edge and stays: beyond what two pixels have in
+        common half around it, the covariance is brought to zero there by a raised cosine. Near
+        lags are right to 2 %, those of half the frame to a tenth of the variance.
+
+        Args:
+            signs: Gives white noise of variance 1 of a shape.
+            frame: (H, W).
+        """
+        height, width = frame
+        lags = self._lags(max(height, _NEAR) + 1, max(width, _NEAR) + 1)
+        down, right = (np.minimum(np.arange(2 * side), np.arange(2 * side, 0, -1))
+                       for side in frame)  # fmt: skip
+        half = min(height, _NEAR), min(width, _NEAR)
+        shared = min(float(lags[half[0], 0]), float(lags[0, half[1]]))
+        window = np.outer(_raised_cosine(down, half[0]), _raised_cosine(right, half[1]))
+        kernel = (lags[np.ix_(down, right)] - shared) * window
+        root = np.sqrt(np.maximum(np.fft.rfft2(kernel).real, 0))
+        torus = (2 * height, 2 * width)
+        photo = np.fft.irfft2(np.fft.rfft2(signs(torus)) * root, s=torus)[:height, :width]
+        found: Floats = photo + np.sqrt(shared) * float(signs((1, 1))[0, 0])
         return found
 
     def _lags(self, height: int, width: int) -> Floats:
@@ -77,6 +105,36 @@ class Covariance:
         fall = np.cumprod(np.full(int(beyond.max()) + 1, _FALL)) / _FALL
         lags: Floats = near * fall[beyond]
         return lags
+
+
+class OnFrame:
+    """C of a frame's pixels as a convolution on a torus of twice its size.
+
+    Memory: the spectrum, 32 H W bytes.
+
+    Args:
+        frame: (H, W).
+        spectrum: Transform of the covariance on the torus, [2 H, W + 1].
+    """
+
+    def __init__(self, frame: tuple[int, int], spectrum: NDArray[np.complex128]) -> None:
+        self.frame = frame
+        self._torus = 2 * frame[0], 2 * frame[1]
+        self._spectrum = spectrum
+
+    def times(self, images: NDArray[Any]) -> Floats:
+        """Return C x of images [N,H,W], one at a time."""
+        height, width = self.frame
+        found = np.empty(images.shape)
+        for image, out in zip(images, found, strict=True):
+            spectrum = np.fft.rfft2(image, s=self._torus) * self._spectrum
+            out[:] = np.fft.irfft2(spectrum, s=self._torus)[:height, :width]
+        return found
+
+
+def _raised_cosine(lag: NDArray[Any], half: int) -> Floats:
+    window: Floats = (1 + np.cos(np.pi * np.minimum(lag, half) / half)) / 2
+    return window
 
 
 def covariance_of(images: NDArray[Any], size: int = 64) -> Covariance:

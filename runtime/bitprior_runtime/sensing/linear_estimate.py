@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.sensing.blocks import Rectangles
 from bitprior_runtime.sensing.covariance import Covariance
-from bitprior_runtime.sensing.matrix import Matrix
 from bitprior_runtime.sensing.operator import FloatArray, Operator, Shape, named
+from bitprior_runtime.sensing.patterns import Patterns
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +20,10 @@ FLOOR = 1e-7
 _WRITTEN_OUT = 1600
 LEAST_OPEN = 2.0**-8
 _MAX_BYTES = 2**30
+_AT_ONCE = 256  # rows that an operator is asked for together
+# Two gains of the whole frame that may be kept, bytes.
+_GAINS = 2**26
+_FAST_GAINS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,30 @@ def _gain(a: Floats, ca: Floats, variance: NDArray[Any], noise: float) -> Gain:
     signal[np.diag_indices_from(signal)] += noise * noise + FLOOR * mean
     gain = np.linalg.solve(signal, ca.T).T
     variance = variance - np.einsum("nm,nm->n", gain, ca)
+    deviation = np.sqrt(np.maximum(variance, 0))
+    share = float(np.sqrt(noise * noise / (mean + noise * noise)))
+    return Gain(gain.astype(np.float32), deviation.astype(np.float32), share)
+
+
+def _tall_gain(a: Floats, c: Floats, noise: float) -> Gain:
+    """Return the gain of more measurements than pixels: all that is solved is [n, n].
+
+    With C = L L^T, K = L (L^T A^T A L + s I)^-1 L^T A^T, and what it leaves unknown has the
+    covariance s L (L^T A^T A L + s I)^-1 L^T.
+    """
+    gram = a.T @ a
+    mean = float(np.sum(gram * c)) / len(a)
+    if not mean > 0:
+        nothing = np.zeros((len(c), len(a)), np.float32)
+        return Gain(nothing, np.sqrt(np.diag(c)).astype(np.float32), float(noise > 0))
+    values, vectors = np.linalg.eigh(c)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    added = noise * noise + FLOOR * mean
+    inner = root.T @ gram @ root
+    inner[np.diag_indices_from(inner)] += added
+    solved = np.linalg.solve(inner, root.T)
+    gain = (root @ solved) @ a.T
+    variance = added * np.einsum("nk,kn->n", root, solved)
     deviation = np.sqrt(np.maximum(variance, 0))
     share = float(np.sqrt(noise * noise / (mean + noise * noise)))
     return Gain(gain.astype(np.float32), deviation.astype(np.float32), share)
@@ -148,6 +176,21 @@ def _weighted(
     return np.float32(inverse) * p + np.float32(estimate) * k
 
 
+def fits(operator: Operator) -> bool:
+    """Return whether an operator's gains are small enough to be kept, as two matrices.
+
+    64 MB for each kind of block or for patterns; 8 MB for an operator with a fast transform, of
+    which :class:`~bitprior_runtime.sensing.iterative_estimate.IterativeEstimate` is the faster.
+    """
+    if isinstance(operator, Rectangles):
+        return 8 * operator.matrix.size <= _GAINS
+    inner = operator
+    while hasattr(inner, "operator"):
+        inner = inner.operator
+    most = _GAINS if isinstance(inner, Patterns | Rectangles) else _FAST_GAINS
+    return 8 * operator.size * operator.frame[0] * operator.frame[1] <= most
+
+
 def check_noise(noise: float) -> float:
     """Return the noise as a float.
 
@@ -175,8 +218,18 @@ def written_out(operator: Operator) -> Rectangles:
             f"{size} bytes ({operator.size} rows, frame {named(operator.frame)})",
             "use blocks, or a solver that needs no linear estimate: fista",
         )
-    rows = operator.adjoint(np.eye(operator.size, dtype=np.float32))
-    return Matrix(rows.reshape(operator.size, -1), operator.frame)
+    return Rectangles(_all_rows(operator), operator.frame, operator.frame, dependent=True)
+
+
+def _all_rows(operator: Operator) -> FloatArray:
+    """Return the matrix of an operator, [m, H * W], a few rows at a time."""
+    size = operator.size
+    rows = np.empty((size, operator.frame[0] * operator.frame[1]), np.float32)
+    for first in range(0, size, _AT_ONCE):
+        count = min(_AT_ONCE, size - first)
+        units = np.eye(count, size, first, dtype=np.float32)
+        rows[first : first + count] = operator.adjoint(units).reshape(count, -1)
+    return rows
 
 
 def kinds_of(operator: Rectangles) -> tuple[list[Shape], NDArray[np.intp]]:
@@ -207,6 +260,9 @@ def seen_of(operator: Rectangles, shape: Shape) -> NDArray[np.bool_]:
 def _wiener(operator: Rectangles, covariance: Covariance, noise: float, shape: Shape) -> Gain:
     """Return the gain of a kind of block under the covariance of photos."""
     seen = seen_of(operator, shape)
+    if len(operator.matrix) > len(seen):
+        c = covariance.between(*operator.block) * np.outer(seen, seen)
+        return _tall_gain(operator.matrix.astype(np.float64), c, noise)
     if len(seen) <= _WRITTEN_OUT:
         c = covariance.between(*operator.block)
         return linear_gain(operator.matrix, c, noise, seen)
@@ -219,4 +275,6 @@ def _white(operator: Rectangles, variance: float, noise: float, shape: Shape) ->
     """Return the gain of a kind of block whose pixels know nothing of each other."""
     seen = seen_of(operator, shape)
     a = operator.matrix.astype(np.float64)
+    if len(a) > len(seen):
+        return _tall_gain(a, np.diag(variance * seen), noise)
     return _gain(a, variance * (a * seen).T, variance * seen, noise)

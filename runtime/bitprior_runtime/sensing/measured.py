@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import read_bytes, write_atomically
-from bitprior_runtime.sensing.blocks import Rectangles
 from bitprior_runtime.sensing.files import MAX_BYTES, Archive, decode_npy
 from bitprior_runtime.sensing.operator import FloatArray, Shape, named
-from bitprior_runtime.sensing.text import parse_operator
+from bitprior_runtime.sensing.text import Known, parse_operator
 
 _KEYS = ("frame", "matrix", "noise", "operator", "y")
 _TEXT = 4096
@@ -37,7 +36,7 @@ class Measured:
     matrix: str | None = None
     noise: float | None = None
 
-    def made_by(self, text: str | None, frame: Shape | None) -> Rectangles:
+    def made_by(self, text: str | None, frame: Shape | None) -> Known:
         """Return the operator, checked against what the measurements say of it.
 
         Args:

@@ -13,7 +13,7 @@ from bitprior_runtime.errors import UsageError
 _INDEPENDENT = 1e-11
 
 
-def check_rows(matrix: NDArray[Any], pixels: int) -> NDArray[np.float32]:
+def check_rows(matrix: NDArray[Any], pixels: int, dependent: bool = False) -> NDArray[np.float32]:
     """Return a sensing matrix as float32 [m, n], its rows independent.
 
     The test, once for each operator: A A^T of the rows at unit length, less 1e-11 on the
@@ -23,6 +23,8 @@ def check_rows(matrix: NDArray[Any], pixels: int) -> NDArray[np.float32]:
     Args:
         matrix: A, [m, n], real.
         pixels: n.
+        dependent: Take rows that depend on each other, repeat, are zero, or outnumber the pixels,
+            as those of a camera may.
 
     Raises:
         UsageError: Complex, not numbers, not [m, n], not finite, m > n, a row of zeros, or rows
@@ -44,6 +46,8 @@ def check_rows(matrix: NDArray[Any], pixels: int) -> NDArray[np.float32]:
     if not finite.all():
         found = f"NaN or Inf (as float32) in {np.count_nonzero(~finite)} of {len(rows)} rows"
         raise UsageError("a finite matrix", found, "check the file of the matrix")
+    if dependent:
+        return rows
     if len(rows) > pixels:
         found = f"{len(rows)} rows, so dependent ones"
         raise UsageError(f"at most {pixels} rows for {pixels} pixels", found, "leave rows out")

@@ -1,36 +1,82 @@
 """Operators by their text: what a command line or a file of measurements names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from bitprior_runtime.errors import UsageError
+from bitprior_runtime.sensing import hadamard, patterns
 from bitprior_runtime.sensing.blocks import Blocks, Rectangles
+from bitprior_runtime.sensing.composed import Rows
 from bitprior_runtime.sensing.drawn import FORMS as DRAWN
 from bitprior_runtime.sensing.drawn import drawn_blocks
 from bitprior_runtime.sensing.files import read_matrix
+from bitprior_runtime.sensing.framewise import Framewise
 from bitprior_runtime.sensing.matrix import Matrix
-from bitprior_runtime.sensing.operator import Shape, check_frame
+from bitprior_runtime.sensing.operator import Operator, Shape, check_frame
+from bitprior_runtime.sensing.options import Options
 
 FORMS = "blocks:matrix=FILE.npz#KEY,size=33 or matrix:FILE.npy"
 _LARGEST = 2**15
 
+Maker: TypeAlias = Callable[[Options, Shape | None], Framewise]
+# What begins a text, how it goes on, and who makes it.
+_KINDS: Mapping[str, tuple[str, Maker]] = {
+    "hadamard": (hadamard.FORM, hadamard.from_text),
+    "patterns": (patterns.FORM, patterns.from_text),
+}
+# Every text that this module reads, as messages list them.
+KNOWN = ", ".join((FORMS, DRAWN, *(form for form, _ in _KINDS.values())))
 
-def parse_operator(text: str, frame: Shape | None = None) -> Rectangles:
+
+@runtime_checkable
+class Known(Operator, Protocol):
+    """An operator that can be told from others.
+
+    Attributes:
+        digest: SHA-256 of what it is made of.
+    """
+
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+
+
+def parse_operator(text: str, frame: Shape | None = None) -> Known:
     """Make an operator from its text.
 
     ``blocks:matrix=FILE.npz#KEY,size=33``: one matrix [m, size * size] for all blocks of a frame;
     ``matrix:FILE.npy``: a matrix [m, H * W], or [m, H, W] that knows its frame. A file is .npy,
     or .npz with the name of the array after ``#``. ``gaussian-blocks:m=109,size=33,seed=0`` and
     ``walsh-blocks:m=102,size=32`` need no file, see :mod:`bitprior_runtime.sensing.drawn`.
+    ``docs/operators.md`` lists all. The others take ``rows=FILE`` with the numbers of the
+    measurements that are taken, [k], or a mask of booleans [m].
 
     Args:
         text: One of these forms.
-        frame: (H, W) of the images; None: only for a matrix [m, H, W].
+        frame: (H, W) of the images; None: only for what knows its frame.
 
     Raises:
         MissingFileError: The file cannot be read.
         UsageError: No such form, an unknown or missing key, no frame, or a file or matrix that
             does not serve.
+    """
+    kind, _, rest = text.partition(":")
+    if kind in _KINDS:
+        form, make = _KINDS[kind]
+        options = Options(text, rest, form)
+        rows = options.array("rows")
+        operator = make(options, frame)
+        options.end()
+        return operator if rows is None else Rows(operator, rows)
+    return parse_blocks(text, frame)
+
+
+def parse_blocks(text: str, frame: Shape | None = None) -> Rectangles:
+    """Make an operator that is one matrix, of blocks or of the frame, from its text.
+
+    Raises:
+        MissingFileError: The file cannot be read.
+        UsageError: See :func:`parse_operator`; or an operator that is no such matrix.
     """
     kind, _, rest = text.partition(":")
     if kind == "blocks" and rest:
@@ -40,7 +86,10 @@ def parse_operator(text: str, frame: Shape | None = None) -> Rectangles:
     drawn = drawn_blocks(text, frame)
     if drawn is not None:
         return drawn
-    raise UsageError(f"an operator such as {FORMS}, {DRAWN}", repr(text), "use one of these forms")
+    if kind in _KINDS:
+        expected = f"an operator that is a matrix: {FORMS}, {DRAWN}"
+        raise UsageError(expected, repr(text), "use one of these forms")
+    raise UsageError(f"an operator such as {KNOWN}", repr(text), "use one of these forms")
 
 
 def parse_frame(text: str) -> Shape:

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.bundle.search import Schedule
 from bitprior_runtime.sensing.exact_estimate import ExactEstimate
+from bitprior_runtime.sensing.iterative_estimate import IterativeEstimate
 from bitprior_runtime.sensing.linear_estimate import LinearEstimate
 from bitprior_runtime.sensing.operator import FloatArray
 from bitprior_runtime.solvers.solution import Array
 
-Linear: TypeAlias = LinearEstimate | ExactEstimate
+Linear: TypeAlias = LinearEstimate | IterativeEstimate | ExactEstimate
 
 
 class SearchedPrior(Protocol):

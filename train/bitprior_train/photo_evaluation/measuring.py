@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.sensing.blocks import Rectangles
 from bitprior_runtime.sensing.operator import Shape
-from bitprior_runtime.sensing.text import parse_operator
+from bitprior_runtime.sensing.text import parse_blocks
 from bitprior_train.photo_evaluation.photos import Photo
 
 
@@ -35,7 +35,7 @@ class Sensing:
         Raises:
             UsageError: The text names none, or the frame is smaller than a block.
         """
-        return parse_operator(self.text, frame)
+        return parse_blocks(self.text, frame)
 
     @property
     def shown(self) -> str:
