@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from bitprior_runtime.cli import bench, doctor, info, recover, sense, sign, verbs, verify, zoo
+from bitprior_runtime.cli import (
+    bench,
+    doctor,
+    info,
+    patterns,
+    recover,
+    sense,
+    sign,
+    verbs,
+    verify,
+    zoo,
+)
 from bitprior_runtime.errors import (
     BitpriorError,
     MissingExtraError,
@@ -40,6 +51,7 @@ def build_app() -> typer.Typer:
     app.command("sign")(sign.run)
     app.command("sense")(sense.run)
     app.command("recover")(recover.run)
+    app.command("patterns")(patterns.run)
     app.command("bench")(bench.run)
     app.command("doctor")(doctor.run)
     app.command("zoo")(zoo.run)

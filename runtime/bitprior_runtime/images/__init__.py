@@ -1,7 +1,7 @@
 """Images in and out: arrays, image files and contact sheets."""
 
 from bitprior_runtime.images.arrays import decode_array, read_array, write_array
-from bitprior_runtime.images.png import encode_png
+from bitprior_runtime.images.png import encode_gray, encode_png
 from bitprior_runtime.images.read import decode_image, fit_image, read_images, read_whole_images
 from bitprior_runtime.images.sheet import contact_sheet
 
@@ -9,6 +9,7 @@ __all__ = [
     "contact_sheet",
     "decode_array",
     "decode_image",
+    "encode_gray",
     "encode_png",
     "fit_image",
     "read_array",

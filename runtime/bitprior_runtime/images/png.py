@@ -1,7 +1,7 @@
 """A PNG writer, so that a board without OpenCV can show what it recovered.
 
-It stores the pixels uncompressed: the same image gives the same bytes on every machine, which a
-compressor of another version would not.
+Pictures are stored uncompressed: the same image gives the same bytes on every machine, which a
+compressor of another version would not. Patterns for a display are compressed.
 """
 
 import struct
@@ -41,15 +41,33 @@ def encode_png(image: NDArray[np.float32]) -> bytes:
     rows = to_bytes(image).transpose(1, 2, 0).reshape(height, width * channels)
     filtered = np.zeros((height, 1 + width * channels), dtype=np.uint8)  # filter type 0: none
     filtered[:, 1:] = rows
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
-    return b"".join(
-        [
-            _SIGNATURE,
-            _chunk(b"IHDR", header),
-            _chunk(b"IDAT", zlib.compress(filtered.tobytes(), level=0)),
-            _chunk(b"IEND", b""),
-        ]
-    )
+    return _file(width, height, 8, _COLOUR_TYPES[channels], zlib.compress(filtered, level=0))
+
+
+def encode_gray(pixels: NDArray[np.bool_] | NDArray[np.uint8]) -> bytes:
+    """Encode one gray image as it is, compressed: for many images of few values.
+
+    Args:
+        pixels: [H,W], booleans (a PNG file of 1 bit a pixel, True is white), or uint8 (8 bits).
+
+    Raises:
+        UsageError: Another number of axes or type.
+    """
+    if pixels.ndim != 2 or pixels.dtype not in (np.bool_, np.uint8):
+        found = f"shape {pixels.shape}, dtype {pixels.dtype}"
+        raise UsageError("an image [H,W] of bool or uint8", found, "convert it")
+    height, width = pixels.shape
+    bits = pixels.dtype == np.bool_
+    rows = np.packbits(pixels, axis=1) if bits else pixels
+    filtered = np.zeros((height, 1 + rows.shape[1]), dtype=np.uint8)  # filter type 0: none
+    filtered[:, 1:] = rows
+    return _file(width, height, 1 if bits else 8, _COLOUR_TYPES[1], zlib.compress(filtered))
+
+
+def _file(width: int, height: int, depth: int, colour_type: int, data: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    chunks = [_chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")]
+    return b"".join([_SIGNATURE, *chunks])
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
