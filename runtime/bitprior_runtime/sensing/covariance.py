@@ -51,7 +51,8 @@ class Covariance:
         Args:
             images: What is multiplied, one at a time: 64 bytes a pixel beside the result.
         """
-        return self.on(*images.shape[1:]).times(images)
+        found: Floats = self.on(*images.shape[1:]).times(images.astype(np.float64, copy=False))
+        return found
 
     def on(self, height: int, width: int) -> "OnFrame":
         """Return the covariance of the pixels of a frame, to be applied many times."""
@@ -69,24 +70,22 @@ class Covariance:
     ) -> Floats:
         """Return made-up photos less their mean, [H,W], whose covariance is nearly C.
 
-        A torus has no covariance that falls to its edge and stays: beyond what two pixels have in
-        common half around it, the covariance is brought to zero there by a raised cosine. Near
-        lags are right to 2 %, those of half the frame to a tenth of the variance.
+        A torus has no covariance that falls and stays: what two pixels 128 apart have in common,
+        all have, and the rest is brought to zero there by a raised cosine. Near lags are right to
+        2 % of the variance, long ones to a tenth of it.
 
         Args:
             signs: Gives white noise of variance 1 of a shape.
             frame: (H, W).
         """
         height, width = frame
-        lags = self._lags(max(height, _NEAR) + 1, max(width, _NEAR) + 1)
-        down, right = (np.minimum(np.arange(2 * side), np.arange(2 * side, 0, -1))
-                       for side in frame)  # fmt: skip
-        half = min(height, _NEAR), min(width, _NEAR)
-        shared = min(float(lags[half[0], 0]), float(lags[0, half[1]]))
-        window = np.outer(_raised_cosine(down, half[0]), _raised_cosine(right, half[1]))
+        torus = 2 * max(height, _NEAR), 2 * max(width, _NEAR)
+        lags = self._lags(torus[0] // 2 + 1, torus[1] // 2 + 1)
+        down, right = (np.minimum(np.arange(n), np.arange(n, 0, -1)) for n in torus)
+        shared = float(lags[_NEAR, 0])
+        window = np.outer(_raised_cosine(down), _raised_cosine(right))
         kernel = (lags[np.ix_(down, right)] - shared) * window
         root = np.sqrt(np.maximum(np.fft.rfft2(kernel).real, 0))
-        torus = (2 * height, 2 * width)
         photo = np.fft.irfft2(np.fft.rfft2(signs(torus)) * root, s=torus)[:height, :width]
         found: Floats = photo + np.sqrt(shared) * float(signs((1, 1))[0, 0])
         return found
@@ -110,7 +109,7 @@ class Covariance:
 class OnFrame:
     """C of a frame's pixels as a convolution on a torus of twice its size.
 
-    Memory: the spectrum, 32 H W bytes.
+    Memory: the spectrum, 48 H W bytes.
 
     Args:
         frame: (H, W).
@@ -121,19 +120,22 @@ class OnFrame:
         self.frame = frame
         self._torus = 2 * frame[0], 2 * frame[1]
         self._spectrum = spectrum
+        self._single = spectrum.astype(np.complex64)
 
-    def times(self, images: NDArray[Any]) -> Floats:
-        """Return C x of images [N,H,W], one at a time."""
+    def times(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Return C x of images [N,H,W], one at a time: in float32 if they are, else in float64."""
         height, width = self.frame
-        found = np.empty(images.shape)
+        single = images.dtype == np.float32
+        known = self._single if single else self._spectrum
+        found = np.empty(images.shape, np.float32 if single else np.float64)
         for image, out in zip(images, found, strict=True):
-            spectrum = np.fft.rfft2(image, s=self._torus) * self._spectrum
+            spectrum = np.fft.rfft2(image, s=self._torus) * known
             out[:] = np.fft.irfft2(spectrum, s=self._torus)[:height, :width]
         return found
 
 
-def _raised_cosine(lag: NDArray[Any], half: int) -> Floats:
-    window: Floats = (1 + np.cos(np.pi * np.minimum(lag, half) / half)) / 2
+def _raised_cosine(lag: NDArray[Any]) -> Floats:
+    window: Floats = (1 + np.cos(np.pi * np.minimum(lag, _NEAR) / _NEAR)) / 2
     return window
 
 
