@@ -21,7 +21,7 @@ from bitprior_runtime.frames.kept import KeptFrames
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
 from bitprior_runtime.info import as_text, describe
-from bitprior_runtime.operated import LEARNED, Operated, for_engine
+from bitprior_runtime.operated import LEARNED, Operated, for_engine, linear_estimate
 from bitprior_runtime.planes import apart, joined, planes_of
 from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import (
@@ -357,6 +357,26 @@ class Model:
         if starts.latent is None and name != LEARNED:
             starts = replace(starts, latent=operated.start(measurements))
         return joined(operated.recover(measurements, name, wishes, starts, progress), planes)
+
+    def linear_estimate(self, operator: Operator, noise: float = 0.0) -> Linear:
+        """Return the linear estimate of photos that the learned search of an operator uses.
+
+        Args:
+            operator: A.
+            noise: Standard deviation of the noise of a measurement, in the units of y.
+
+        Raises:
+            UsageError: A prior without a learned search.
+        """
+        search = self.bundle.search
+        if search is None:
+            found = f"{self.bundle.manifest.name!r}, which has none"
+            raise UsageError("a prior with a learned search", found, "use a photo prior")
+
+        def make() -> Linear:
+            return linear_estimate(operator, search.covariance, noise)
+
+        return self._estimates.get(operator, noise, make)
 
     def _check_own_sensing(self, solver: str) -> None:
         """Check that the bundle's own sensing network measured, and a solver that knows it."""

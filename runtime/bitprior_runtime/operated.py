@@ -13,8 +13,10 @@ from bitprior_runtime.engines.operated import OperatedEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.proximal_defaults import bundle_options
 from bitprior_runtime.recovery import FloatArray, Recovery, Restarts, finite, recover
+from bitprior_runtime.sensing.blocks import Rectangles
+from bitprior_runtime.sensing.covariance import Covariance
 from bitprior_runtime.sensing.exact import ExactRectangles
-from bitprior_runtime.sensing.exact_estimate import ExactEstimate
+from bitprior_runtime.sensing.exact_estimate import LARGEST, ExactEstimate
 from bitprior_runtime.sensing.iterative_estimate import IterativeEstimate
 from bitprior_runtime.sensing.kept import KeptOf
 from bitprior_runtime.sensing.linear_estimate import (
@@ -23,7 +25,7 @@ from bitprior_runtime.sensing.linear_estimate import (
     fits,
     written_out,
 )
-from bitprior_runtime.sensing.operator import Operator
+from bitprior_runtime.sensing.operator import Operator, named
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import choose
 from bitprior_runtime.solvers.learned import LearnedOptions, learned
@@ -123,7 +125,9 @@ class Operated:
     ) -> Recovery:
         assert self.search is not None
         begin = time.perf_counter()
-        options = learned_options(wishes, restarts)
+        asked = wishes.get("steps")
+        steps = self.defaults.steps if asked is None and self.defaults.name == LEARNED else asked
+        options = learned_options({**wishes, "steps": steps}, restarts)
         search = self.search
         linear = self._linear(search)
         mean = search.covariance.mean
@@ -154,18 +158,43 @@ class Operated:
 
     def _linear(self, search: LearnedSearch) -> Linear:
         def make() -> Linear:
-            if isinstance(self.operator, ExactRectangles):
-                return ExactEstimate(self.operator, search.covariance, self.noise)
-            if fits(self.operator):
-                return LinearEstimate(self.operator, search.covariance, self.noise)
-            return IterativeEstimate(self.operator, search.covariance, self.noise)
+            return linear_estimate(self.operator, search.covariance, self.noise)
 
         return self.estimates.get(self.operator, self.noise, make)
 
 
+def linear_estimate(operator: Operator, covariance: Covariance, noise: float) -> Linear:
+    """Return the linear estimate of photos in the form that suits the operator.
+
+    Args:
+        operator: A; in its exact form the estimate is exact too.
+        covariance: Of photos.
+        noise: Standard deviation of the noise of a measurement, in the units of y.
+    """
+    if isinstance(operator, ExactRectangles):
+        return ExactEstimate(operator, covariance, noise)
+    if fits(operator):
+        return LinearEstimate(operator, covariance, noise)
+    return IterativeEstimate(operator, covariance, noise)
+
+
 def for_engine(operator: Operator, engine: str) -> Operator:
-    """Return an operator in the form that an engine needs: the exact one for ``integer``."""
-    return written_out(operator).exact() if engine == "integer" else operator
+    """Return an operator in the form that an engine needs: the exact one for ``integer``.
+
+    Raises:
+        UsageError: One that would have to be written out, and is too large for it.
+    """
+    if engine != "integer":
+        return operator
+    if not isinstance(operator, Rectangles):
+        m, n = operator.size, operator.frame[0] * operator.frame[1]
+        if n > LARGEST or m > LARGEST:
+            raise UsageError(
+                f"an operator of at most {LARGEST} pixels and readings for the integer engine",
+                f"{m} readings of {named(operator.frame)}",
+                "use blocks, or the float engine",
+            )
+    return written_out(operator).exact()
 
 
 def learned_options(wishes: Mapping[str, Any], restarts: Restarts) -> LearnedOptions:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bitprior_runtime.bundle.limits import MAX_INTEGER, MAX_RESTARTS
 from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.errors import CheckFailedError
+from bitprior_runtime.sensing.exact_estimate import loss_in_order
 from bitprior_runtime.solvers import Progress, Solution
 from bitprior_runtime.solvers.choice import MAX_ROWS
 from bitprior_runtime.solvers.latents import InitialLatent, draw_latents, streams_of
@@ -188,6 +189,11 @@ def recover(
     )
     longest = max(len(part.history) for part in best)
     loss = np.concatenate([part.loss for part in best])
+    beyond = beyond_range(engine, y)
+    if beyond.any():
+        # The search saw them at the end of the range; what is reported is of y itself.
+        sensed = engine.sense(image[beyond])
+        loss[beyond] = loss_in_order(sensed.astype(np.float64) - y[beyond])
     finite("losses", loss)
     finite("latents", latent)
     return Recovery(
@@ -203,6 +209,21 @@ def recover(
         seconds=time.perf_counter() - begin,
         provider=getattr(engine, "provider", None),
     )
+
+
+def beyond_range(engine: Engine, y: FloatArray) -> NDArray[np.bool_]:
+    """Return which measurements leave the range that an integer engine has codes for, [B].
+
+    Args:
+        engine: The arithmetic; float engines have no such range.
+        y: Measurements [B,m].
+    """
+    plan = getattr(engine, "plan", None)
+    if plan is None:
+        return np.zeros(len(y), bool)
+    tensor = plan.sensing.tensors[plan.sensing.target]
+    found: NDArray[np.bool_] = (np.abs(y) > tensor.limit * tensor.step).any(axis=1)
+    return found
 
 
 def _better(first: Solution, further: Solution) -> Solution:

@@ -50,6 +50,9 @@ _ACTIVATIONS: ActivationBits = 16
 # Ranges are this much wider than all that was met: of 16 bits one can be spared.
 _HEADROOM = 2.0
 _ROWS = 8
+# Steps that only lower the loss, after the trained ones: on validation photos the first is worth
+# 0.03 dB at 25 % and 0.00 at 1 to 10 % or with noise, the next four together less than 0.01.
+_MORE = 1
 _STARTS = 12  # rows that a step size is looked for on
 _SEED = 20240229
 _LARGE = 10
@@ -118,7 +121,7 @@ def _solver(run: PhotoRun, generator: Program) -> SolverDefaults:
     z0 = np.zeros((len(y), ends(run.generator)[0][0]), np.float32)
     return SolverDefaults(
         step_size=find_step_size(engine, y, z0),
-        steps=run.schedule.steps,
+        steps=run.schedule.steps + _MORE,
         initial_latent="zero",
         name="learned",
     )

@@ -39,3 +39,8 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
     ) as bar:
         task = bar.add_task(title, total=None)
         yield lambda step, steps: bar.update(task, completed=step, total=steps)
+
+
+def warn(text: str) -> None:
+    """Print a warning of one line on stderr."""
+    print(f"Warning: {text}", file=sys.stderr)

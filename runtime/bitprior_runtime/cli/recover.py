@@ -24,7 +24,9 @@ from bitprior_runtime.cli.elsewhere import (
     changed_flags,
     run_on_board,
 )
-from bitprior_runtime.cli.output import JsonFlag, emit, progress_bar
+from bitprior_runtime.cli.output import JsonFlag, emit, progress_bar, warn
+from bitprior_runtime.cli.recover_camera import CameraRequest, recover_camera
+from bitprior_runtime.doubts import doubts_of
 from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable, write_atomically
@@ -45,8 +47,32 @@ def run(
     ],
     measurements: Annotated[
         Path | None,
-        typer.Argument(help="A .npy file of measurements [B,m], or the .npz of sense --operator."),
+        typer.Argument(
+            help="A .npy file of measurements [B,m], the .npz of sense --operator, or with "
+            "--camera a file of readings."
+        ),
     ] = None,
+    camera: Annotated[
+        Path | None,
+        typer.Option(help="A camera file (docs/cameras.md): recover a detector's readings."),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="--camera: prior (default), pseudo-inverse, tikhonov or tv."),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="--camera: all methods side by side in one picture.")
+    ] = False,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="--camera: an image of the scene; PSNR and SSIM after a gray fit."),
+    ] = None,
+    readings: Annotated[
+        str | None, typer.Option(help="--camera: 10% of the patterns, or a number: the first ones.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if the result explains too little.")
+    ] = False,
     operator: OperatorOption = None,
     frame: Annotated[
         str | None,
@@ -100,13 +126,33 @@ def run(
     json: JsonFlag = False,
 ) -> None:
     """Recover images: find the latent z whose measurement A(G(z)) is nearest to y."""
+    options: dict[str, Any]
+    if camera is None:
+        given = {"--method": method, "--compare": compare or None, "--reference": reference,
+                 "--readings": readings}  # fmt: skip
+        alone = [name for name, value in given.items() if value is not None]
+        if alone:
+            raise UsageError(f"{alone[0]} with --camera", "no camera file", "name one")
+    else:
+        refused = {"--operator": operator, "--frame": frame, "--noise": noise, "--stream": stream,
+                   "--on": on, "--solver": solver, "--latent": latent, "--line-search": line_search,
+                   "--step-size": step_size, "--sparsity": sparsity}  # fmt: skip
+        also = [name for name, value in refused.items() if value]
+        if also:
+            raise UsageError("--camera without other operators", also[0], "leave one out")
+        _check_out(out)
+        options = {"engine": engine, "kernel": kernel, "threads": threads, "steps": steps}
+        share = readings or "100%"
+        request = CameraRequest(
+            camera, measurements, out, method or "prior", compare, reference, share, strict, options
+        )
+        recover_camera(load(bundle), request, json)
+        return
     if stream == (measurements is not None):
         found = "both" if stream else "neither"
         raise UsageError("a file of measurements, or --stream", found, "give one of them")
     if not stream:
-        check_writable(out)
-        if out.suffix not in (".png", ".npy"):
-            raise UsageError("--out ending in .png or .npy", f"{out.name!r}", "rename the output")
+        _check_out(out)
     model = load(bundle)
     sensed = _operated(measurements, operator, frame, noise, on)
     if sensed is not None:
@@ -127,7 +173,7 @@ def run(
         choice = model.choose(rows, kernel, threads)
         print(f"Engine {choice.name}: {choice.reason}", file=sys.stderr)
         engine, kernel = choice.engine.name, choice.engine.kernel
-    options: dict[str, Any] = {
+    options = {
         "solver": solver,
         "engine": engine,
         "kernel": kernel,
@@ -158,7 +204,18 @@ def run(
     figures = _figures(recovery, out, restarts, seed)
     if sensed is not None:
         figures |= {"frame": list(sensed.operator.frame), "noise": sensed.noise}
-    emit(figures, _line(figures), json)
+    doubts = doubts_of(recovery, y)
+    for doubt in doubts:
+        warn(doubt)
+    emit(figures | {"doubts": list(doubts)}, _line(figures), json)
+    if doubts and strict:
+        raise typer.Exit(1)
+
+
+def _check_out(out: Path) -> None:
+    check_writable(out)
+    if out.suffix not in (".png", ".npy"):
+        raise UsageError("--out ending in .png or .npy", f"{out.name!r}", "rename the output")
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,7 @@ class LearnedOptions:
     """Settings of the learned search.
 
     Attributes:
-        steps: Most steps; None: as many as were trained.
+        steps: Most steps; None: as many as were trained. A bundle's default may be more.
         tolerance: A monotone step ends a row if it lowers the loss by at most this share of it.
         max_seconds: Wall time after which no further step begins, s.
     """

@@ -52,7 +52,7 @@ def test_a_bundle_says_what_it_is(model: Model) -> None:
     assert manifest.frames is not None
     assert manifest.frames.stride == 2
     assert (manifest.measurement.kind, manifest.measurement.size) == ("none", 64)
-    assert (manifest.solver.name, manifest.solver.steps) == ("learned", STEPS)
+    assert (manifest.solver.name, manifest.solver.steps) == ("learned", STEPS + 1)
     assert manifest.solver.initial_latent == "zero"
     assert manifest.solver.step_size > 0
     assert manifest.training["widths"].startswith("4-bit, D 8-bit, mean 4.")
@@ -106,7 +106,7 @@ def test_the_search_of_a_bundle_finds_what_the_one_in_training_finds(
         by_block = torch.from_numpy(y.reshape(2, -1, 60))
         found = Search(networks, torch.float32).run(problem, by_block, STEPS).image
     expected = found[:, :, : frame[0], : frame[1]].clamp(0, 1).numpy()
-    image = model.recover(y, operator=operator, solver="learned").image
+    image = model.recover(y, operator=operator, solver="learned", steps=STEPS).image
     np.testing.assert_allclose(image, expected, atol=2e-4)
 
 
