@@ -2,14 +2,16 @@
 
 import http.client
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bitprior_devices.cameras.figures import Figures
+from bitprior_devices.serve.growing import Growing
 from bitprior_devices.serve.prior import Wishes, make_priors
+from bitprior_devices.serve.readings_page import run_readings
 from bitprior_devices.serve.service import Service, run_service
 from bitprior_runtime import load
 
@@ -90,6 +92,29 @@ def _events(response: http.client.HTTPResponse) -> Iterator[tuple[str, bytes]]:
 def live_page(*bundles: Path, wishes: Wishes | None = None, **options) -> Iterator[LivePage]:
     """Serve bundles; end with the block, and wait for the end."""
     priors = make_priors([(path, load(path)) for path in bundles], wishes or Wishes(steps=3))
+    figures = Figures()
+
+    def run(stop: threading.Event, told: Callable[[str], None]) -> None:
+        run_service(Service(**options), priors, figures, stop, told)
+
+    with _served(run) as page:
+        page.figures = figures
+        yield page
+
+
+@contextmanager
+def readings_page(growing: Growing, **options) -> Iterator[LivePage]:
+    """Serve a picture that grows; end with the block, and wait for the end."""
+
+    def run(stop: threading.Event, told: Callable[[str], None]) -> None:
+        run_readings(Service(**options), growing, stop, told)
+
+    with _served(run) as page:
+        yield page
+
+
+@contextmanager
+def _served(serve: Callable[[threading.Event, Callable[[str], None]], None]) -> Iterator[LivePage]:
     page, stop, ready = LivePage(), threading.Event(), threading.Event()
 
     def told(url: str) -> None:
@@ -98,7 +123,7 @@ def live_page(*bundles: Path, wishes: Wishes | None = None, **options) -> Iterat
 
     def run() -> None:
         try:
-            run_service(Service(**options), priors, page.figures, stop, told)
+            serve(stop, told)
         except BaseException as error:
             page.errors.append(error)
         finally:

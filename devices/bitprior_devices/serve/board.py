@@ -3,9 +3,16 @@
 import json
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from bitprior_devices.serve.snapshot import Snapshot
+
+class Pinned(Protocol):
+    """What can be pinned on a board."""
+
+    @property
+    def encoded(self) -> bytes:
+        """One line of JSON; worked out only if someone looks."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -27,10 +34,10 @@ class Board:
         self.closed = threading.Event()
         self._changed = threading.Condition()
         self._state = state
-        self._snapshot: Snapshot | None = None
+        self._snapshot: Pinned | None = None
         self._newest = Seen(frame=0, state=1)
 
-    def publish(self, snapshot: Snapshot) -> None:
+    def publish(self, snapshot: Pinned) -> None:
         """Replace the snapshot."""
         with self._changed:
             self._snapshot = snapshot

@@ -3,12 +3,12 @@
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from bitprior_devices.serve.board import Seen
@@ -31,6 +31,7 @@ MAX_JSON = 1024
 _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/drawing.js": ("drawing.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/favicon.ico": ("icon.svg", "image/svg+xml"),  # where browsers look before they have the page
@@ -62,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
     timeout = WRITE_SECONDS
     # What is too broken to name a version gets headers all the same.
     default_request_version = "HTTP/1.0"
+    # Addresses, with the file of each and its type.
+    pages: ClassVar[Mapping[str, tuple[str, str]]] = _FILES
 
     def setup(self) -> None:
         """Read with a deadline instead of a timeout that every byte sets back."""
@@ -119,15 +122,18 @@ class Handler(BaseHTTPRequestHandler):
         return parts.path
 
     def _get(self, address: str) -> None:
-        if address in _FILES:
-            name, kind = _FILES[address]
+        if address in self.pages:
+            name, kind = self.pages[address]
             self._send(HTTPStatus.OK, kind, _asset(name))
         elif address == "/figures":
-            self._send_json(self.server.worker.figures.as_json())
+            self._send_json(self._figures())
         elif address == "/events":
             self._send_events()
         else:
             raise RefusedError(HTTPStatus.NOT_FOUND, "no such page")
+
+    def _figures(self) -> dict[str, Any]:
+        return self.server.worker.figures.as_json()
 
     def _post(self, address: str) -> None:
         if address == "/bundle":

@@ -3,7 +3,8 @@
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,19 +85,43 @@ def run_service(
             feed = Newest(iter(_grabber(camera, stop, figures, service.patience, board)))
         server.board = board
         server.worker = Worker(priors, feed, board, figures, service.warm_start)
-        server.access = make_access(service.host, server.server_port, token, service.names)
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-        thread.start()
-        ready(_address(service.host, server.server_port, token))
         try:
-            server.worker.run(stop, service.frames)
+            with answering(server, service, token, stop, ready):
+                server.worker.run(stop, service.frames)
         finally:
             stop.set()
-            board.close()
-            server.shutdown()
-            thread.join()
             if feed is not None:
                 feed.join()
+
+
+@contextmanager
+def answering(
+    server: PageServer,
+    service: Service,
+    token: str | None,
+    stop: threading.Event,
+    ready: Callable[[str], None],
+) -> Iterator[None]:
+    """Answer pages for as long as the block runs; set ``stop`` at its end.
+
+    Args:
+        server: With its board.
+        service: Whom it answers.
+        token: As chosen for it.
+        stop: Set at the end.
+        ready: Called with the page's address once it answers.
+    """
+    server.access = make_access(service.host, server.server_port, token, service.names)
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
+    thread.start()
+    try:
+        ready(_address(service.host, server.server_port, token))
+        yield
+    finally:
+        stop.set()
+        server.board.close()
+        server.shutdown()
+        thread.join()
 
 
 def _grabber(

@@ -20,6 +20,7 @@ from builders.live_page import live_page
 from builders.videos import write_video
 
 TOKEN = "a-token-of-24-characters"
+FILES = ("/", "/drawing.js", "/page.js", "/page.css", "/icon.svg")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def upload(page, array, **headers):
 
 
 def test_every_file_of_the_page_comes_with_headers_that_lock_it_in(page):
-    for path in ("/", "/page.js", "/page.css", "/icon.svg", "/figures", "/nothing"):
+    for path in (*FILES, "/figures", "/nothing"):
         answer = page.ask(path)
         assert answer.status == (404 if path == "/nothing" else 200)
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'self';")
@@ -66,7 +67,7 @@ def test_every_file_of_the_page_comes_with_headers_that_lock_it_in(page):
 
 
 def test_the_page_names_nothing_elsewhere_and_is_small(page):
-    whole = b"".join(page.ask(path).body for path in ("/", "/page.js", "/page.css", "/icon.svg"))
+    whole = b"".join(page.ask(path).body for path in FILES)
     addresses = set(re.findall(rb"(?:https?:)?//[a-z][^\s\"']*", whole))
     assert addresses == {b"http://www.w3.org/2000/svg"}  # a name of a language, not a file
     assert len(whole) < 20_000

@@ -1,38 +1,9 @@
 "use strict";
 
-const $ = (id) => document.getElementById(id);
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 // Above so many values a measurement is shown as an image, not as bars.
 const MOST_BARS = 400;
 
 let state = { bundles: [], selected: 0 };
-
-function text(id, value) {
-  if ($(id).textContent !== value) $(id).textContent = value;
-}
-
-// Set a canvas to the pixels the screen has for it, and return what draws on it.
-function sharp(canvas) {
-  const scale = window.devicePixelRatio || 1;
-  const width = Math.round(canvas.clientWidth * scale);
-  const height = Math.round(canvas.clientHeight * scale);
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const context = canvas.getContext("2d");
-  context.clearRect(0, 0, width, height);
-  return context;
-}
-
-function drawPicture(canvas, { width, height, channels, pixels }) {
-  const from = bytes(pixels);
-  const data = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) data.data[4 * i + c] = from[channels * i + (channels === 3 ? c : 0)];
-    data.data[4 * i + 3] = 255;
-  }
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  canvas.getContext("2d").putImageData(data, 0, 0);
-}
 
 async function drawPreview(canvas, jpeg) {
   const image = await createImageBitmap(new Blob([bytes(jpeg)], { type: "image/jpeg" }));
@@ -66,24 +37,6 @@ function drawMeasurement(canvas, encoded) {
     const length = height / 2 * value / most;
     context.fillRect(i * step, height / 2 - Math.max(length, 0), Math.max(step - 1, 1), Math.abs(length));
   });
-}
-
-function drawCurve(canvas, history) {
-  const context = sharp(canvas);
-  const { width, height } = canvas;
-  const points = history.map(([step, loss]) => [step, Math.log10(Math.max(loss, 1e-12))]);
-  const last = Math.max(points[points.length - 1][0], 1);
-  const low = Math.min(...points.map((point) => point[1]));
-  const high = Math.max(...points.map((point) => point[1]));
-  const edge = 4 * (window.devicePixelRatio || 1);
-  context.strokeStyle = colour("--mark");
-  context.lineWidth = edge / 2;
-  context.beginPath();
-  for (const [step, loss] of points) {
-    const up = (loss - low) / Math.max(high - low, 1e-12);
-    context.lineTo(edge + (width - 2 * edge) * step / last, height - edge - (height - 2 * edge) * up);
-  }
-  context.stroke();
 }
 
 function showStages(stages) {
@@ -120,19 +73,18 @@ async function choose(index) {
   if (!answer.ok) text("status", await answer.text());
 }
 
-function onState(event) {
-  state = JSON.parse(event.data);
+function onState(fresh) {
+  state = fresh;
   showBundles();
   text("status", state.message || (state.camera ? "Live" : "No camera: upload a measurement"));
 }
 
-function onFrame(event) {
-  const frame = JSON.parse(event.data);
+function onFrame(frame) {
   drawPreview($("preview"), frame.preview);
   drawPicture($("x"), frame.x);
   drawPicture($("image"), frame.image);
   drawMeasurement($("y"), frame.y);
-  drawCurve($("curve"), frame.history);
+  drawCurve($("curve"), frame.history.map(([step, loss]) => [step, Math.log10(Math.max(loss, 1e-12))]));
   showStages(frame.stages);
   const m = state.bundles[frame.bundle].measurements;
   text("size-x", ` ${frame.x.width * frame.x.height * frame.x.channels} values`);
@@ -142,17 +94,6 @@ function onFrame(event) {
   text("rate", frame.rate.toFixed(1));
   text("dropped", String(frame.dropped));
   text("engine", frame.engine);
-}
-
-function connect() {
-  const events = new EventSource("/events");
-  events.addEventListener("state", onState);
-  events.addEventListener("frame", onFrame);
-  events.addEventListener("error", () => {
-    text("status", "Connection lost, trying again …");
-    events.close();
-    setTimeout(connect, 2000);
-  });
 }
 
 function showAnswer({ bundle, ms, recovered }) {
@@ -183,4 +124,4 @@ async function upload(event) {
 }
 
 $("upload").addEventListener("submit", upload);
-connect();
+listen({ state: onState, frame: onFrame });
