@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from bitprior_runtime.camera.camera_file import Camera
 from bitprior_runtime.camera.classical import METHODS, pseudo_inverse, total_variation
 from bitprior_runtime.camera.detector import Corrected, Detector
+from bitprior_runtime.camera.evidence import kernel_of
 from bitprior_runtime.camera.readings import Readings
-from bitprior_runtime.camera.scale import Scale, fit_gain_offset, gain_by_likelihood
+from bitprior_runtime.camera.scale import Scale, drawn, fit_gain_offset, gain_by_likelihood
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.model import Model
 from bitprior_runtime.recovery import Recovery
@@ -41,6 +42,8 @@ _ROUNDS = 2
 _SAME_GAIN = 0.02
 # Noise below this share of what the readings say of a scene is not told from the readings.
 _TOLD = 0.01
+# Patterns by which the readings are held against each other.
+_LOOKED_AT = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,8 @@ class CameraProblem:
         scale: What gain and offset were taken off.
         corrected: The readings that are used.
         level_known: Whether the readings say what the mean of the picture is.
+        held_out: Share of the variance of readings that the others predict, 0 to 1: of patterns
+            that do not belong to the readings about 0, however well a picture fits.
         linear: The linear estimate of the operator.
     """
 
@@ -63,6 +68,7 @@ class CameraProblem:
     scale: Scale
     corrected: Corrected
     level_known: bool
+    held_out: float
     linear: Linear
 
 
@@ -76,6 +82,7 @@ class CameraRecovery:
         scale: Gain, offset and noise of the readings, as fitted to the picture.
         corrected: The readings that were used, and what was left out.
         explained: Share of the variance of the used readings that gain * A x + offset explains.
+        held_out: As of the problem.
         over_noise: Mean square of what is left, in variances of the noise; about 1 if the picture
             explains the readings, less where it also explains noise. None: the noise is not
             given, and too small to be told from the readings.
@@ -88,6 +95,7 @@ class CameraRecovery:
     scale: Scale
     corrected: Corrected
     explained: float
+    held_out: float
     over_noise: float | None
     seconds: float
     recovery: Recovery | None = None
@@ -148,11 +156,14 @@ class CameraRecoverer:
         )
         detector = self.camera.detector
         scale = gain_by_likelihood(self.operator, corrected, self.covariance, detector)
-        return self._scaled(corrected, scale)
+        which = drawn(self.operator, corrected.used, _LOOKED_AT, 0)
+        kernel = kernel_of(self.operator, corrected.used[which], self.covariance)
+        told = kernel.explained(corrected.y[which], not detector.offset_is_known)
+        return self._scaled(corrected, scale, told.share)
 
     def recover(
         self,
-        readings: NDArray[Any],
+        readings: NDArray[Any] | CameraProblem,
         method: str = PRIOR,
         *,
         share: float = 1.0,
@@ -161,7 +172,7 @@ class CameraRecoverer:
         """Recover one picture.
 
         Args:
-            readings: As of :meth:`problem`.
+            readings: As of :meth:`problem`, or what that returned, for several methods.
             method: ``prior``, ``pseudo-inverse``, ``tikhonov`` or ``tv``.
             share: As of :meth:`problem`.
             progress: Called with (step, steps).
@@ -172,13 +183,15 @@ class CameraRecoverer:
         if method not in ALL_METHODS:
             raise UsageError(f"--method {', '.join(ALL_METHODS)}", repr(method), "use one of these")
         begin = time.perf_counter()
-        problem = self.problem(readings, share)
+        problem = readings
+        if not isinstance(problem, CameraProblem):
+            problem = self.problem(problem, share)
         found, recovery = self._image(problem, method, progress)
         judged = self.judged(problem, found)
         for _ in range(_ROUNDS - 1 if method == PRIOR else 0):
             if abs(judged.gain / problem.scale.gain - 1) < _SAME_GAIN or judged.gain == 0:
                 break
-            other = self._scaled(problem.corrected, judged)
+            other = self._scaled(problem.corrected, judged, problem.held_out)
             image, again = self._image(other, method, progress)
             better = self.judged(other, image)
             if self._left(other, image, better) >= self._left(problem, found, judged):
@@ -191,6 +204,7 @@ class CameraRecoverer:
             scale=judged,
             corrected=problem.corrected,
             explained=1 - left / self._nothing(problem),
+            held_out=problem.held_out,
             over_noise=self._over_noise(problem, left, judged.sigma),
             seconds=time.perf_counter() - begin,
             recovery=recovery,
@@ -251,7 +265,7 @@ class CameraRecoverer:
         error = _without(np.stack(columns, axis=1), problem.corrected.y)
         return max(float(np.mean(error**2)), 1e-300)
 
-    def _scaled(self, corrected: Corrected, scale: Scale) -> CameraProblem:
+    def _scaled(self, corrected: Corrected, scale: Scale, held_out: float) -> CameraProblem:
         """Return readings, gain and offset taken off them, as measurements."""
         operator: Operator = Rows(self.operator, corrected.used)
         y = (corrected.y - scale.offset) / scale.gain
@@ -264,7 +278,9 @@ class CameraRecoverer:
         operator, y, seen = level_apart(operator, y, self.camera.detector, self.covariance)
         linear = self._model.linear_estimate(operator, noise)
         measurements = np.ascontiguousarray(y[np.newaxis], np.float32)
-        return CameraProblem(operator, measurements, noise, scale, corrected, seen, linear)
+        return CameraProblem(
+            operator, measurements, noise, scale, corrected, seen, held_out, linear
+        )
 
     def _image(
         self, problem: CameraProblem, method: str, progress: Progress | None

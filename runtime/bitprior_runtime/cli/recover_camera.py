@@ -65,11 +65,12 @@ def recover_camera(model: Model, request: CameraRequest, json: bool) -> None:
     readings, recoverer = _opened(model, camera, request)
     share = parse_share(request.share, recoverer.operator.size)
     methods = ALL_METHODS if request.compare else (request.method,)
+    problem = recoverer.problem(readings.values, share)
     found = []
     with progress_bar("Recovering") as progress:
         for method in methods:
             step = progress if method == "prior" else None
-            found.append(recoverer.recover(readings.values, method, share=share, progress=step))
+            found.append(recoverer.recover(problem, method, progress=step))
     if request.compare:
         _write(request.out, _side_by_side(found, reference))
     else:
@@ -109,10 +110,15 @@ def parse_share(text: str, size: int) -> float:
 def doubts_of_camera(found: CameraRecovery) -> Sequence[str]:
     """Return what makes one doubt that a picture explains its readings, in words."""
     doubts = []
+    if found.held_out < _NOTHING:
+        doubts.append(
+            f"the patterns predict {100 * found.held_out:.1f} % of the readings' variance from one"
+            " another: run 'bitprior camera check' to try other lags, orders, signs and shapes"
+        )
     if found.explained < _LITTLE:
         doubts.append(
             f"the picture explains {100 * max(found.explained, 0):.0f} % of the readings' variance:"
-            " run 'bitprior camera check' to try other lags, orders, signs and pattern shapes"
+            " look at gain, offset and units under [detector]"
         )
     if found.recovery is not None:
         first, last = float(found.recovery.history[0, 0]), float(found.recovery.loss[0])
@@ -125,6 +131,7 @@ def doubts_of_camera(found: CameraRecovery) -> Sequence[str]:
 
 
 _LITTLE = 0.5
+_NOTHING = 0.02
 
 
 def _opened(
@@ -173,7 +180,8 @@ def _side_by_side(found: Sequence[CameraRecovery], reference: FloatArray | None)
 
 def _figures(one: CameraRecovery, reference: FloatArray | None) -> dict[str, Any]:
     figures: dict[str, Any] = {
-        "method": one.method, "explained": one.explained, "residual_over_noise": one.over_noise,
+        "method": one.method, "explained": one.explained, "held_out": one.held_out,
+        "residual_over_noise": one.over_noise,
         "gain": one.scale.gain, "offset": one.scale.offset, "noise": one.scale.sigma,
         "seconds": one.seconds,
     }  # fmt: skip
@@ -187,7 +195,8 @@ def _figures(one: CameraRecovery, reference: FloatArray | None) -> dict[str, Any
 
 
 def _lines(found: Sequence[CameraRecovery], rows: Sequence[dict[str, Any]], out: Path) -> str:
-    lines = [f"Readings: {found[0].corrected}"]
+    told = f"they predict {100 * found[0].held_out:.1f} % of one another's variance"
+    lines = [f"Readings: {found[0].corrected}; {told}"]
     for row in rows:
         words = [f"{row['method']:<15} explains {100 * row['explained']:6.2f} % of the variance"]
         if row["residual_over_noise"] is not None:
