@@ -1,1 +1,6 @@
-"""Cameras: detectors, camera files, and recovery from what they read."""
+"""Cameras: an operator, a detector and the files of both, as ``camera.toml`` says."""
+
+from bitprior_runtime.camera.camera_file import Camera, read_camera, write_camera
+from bitprior_runtime.camera.detector import Corrected, Detector
+
+__all__ = ["Camera", "Corrected", "Detector", "read_camera", "write_camera"]

@@ -10,6 +10,7 @@ import typer
 
 from bitprior_runtime.cli import (
     bench,
+    camera,
     doctor,
     info,
     patterns,
@@ -52,6 +53,7 @@ def build_app() -> typer.Typer:
     app.command("sense")(sense.run)
     app.command("recover")(recover.run)
     app.command("patterns")(patterns.run)
+    app.add_typer(camera.app(), name="camera")
     app.command("bench")(bench.run)
     app.command("doctor")(doctor.run)
     app.command("zoo")(zoo.run)
