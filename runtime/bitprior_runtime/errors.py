@@ -1,8 +1,11 @@
 """Errors of bitprior: each says what was expected, what was found and what to do about it."""
 
+# Characters of each part of a message.
+_LONGEST = 600
+
 
 class BitpriorError(Exception):
-    """Base of every error bitprior raises on purpose.
+    """Base of every error bitprior raises on purpose; its message is one printable line.
 
     Attributes:
         expected: What would have been right.
@@ -14,10 +17,17 @@ class BitpriorError(Exception):
     exit_code = 1
 
     def __init__(self, expected: str, found: str, todo: str) -> None:
-        self.expected = expected
-        self.found = found
-        self.todo = todo
-        super().__init__(f"expected {expected}; found {found}; {todo}")
+        self.expected, self.found, self.todo = map(_printable, (expected, found, todo))
+        super().__init__(f"expected {self.expected}; found {self.found}; {self.todo}")
+
+
+def _printable(text: str) -> str:
+    """Return text that others may have written as one line that no terminal takes for commands."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}..."
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class CheckFailedError(BitpriorError):

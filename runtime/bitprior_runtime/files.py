@@ -180,16 +180,14 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
     try:
         with source.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size > limit:
-                raise MissingFileError(
-                    f"a file of at most {limit} bytes at {source}",
-                    f"{size} bytes",
-                    "check the name",
-                )
             # Of what is asked for, Python allocates all at once: not more than there is. A pipe
             # has no size.
-            return file.read(size or limit)
-    except OSError as error:
+            data = file.read(size or limit) if size <= limit else b""
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        said = getattr(error, "strerror", None) or str(error)
+        raise MissingFileError(f"a readable file {source}", said, "check the name") from error
+    if size > limit:
         raise MissingFileError(
-            f"a readable file {source}", error.strerror or str(error), "check the name"
-        ) from error
+            f"a file of at most {limit} bytes at {source}", f"{size} bytes", "check the name"
+        )
+    return data

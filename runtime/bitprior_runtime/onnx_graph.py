@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.errors import CheckFailedError, UsageError
 from bitprior_runtime.onnx_session import CPU, open_session
 
 Array = NDArray[Any]
+_TODO = "export the bundle and its ONNX files again, or use engine float"
+_NAMED = 300  # characters of a message that others have written
 
 
 class OnnxGraph:
@@ -25,7 +28,7 @@ class OnnxGraph:
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
-        UsageError: onnxruntime cannot load the graph.
+        UsageError: onnxruntime cannot load the graph, or no input of it is a batch.
     """
 
     def __init__(
@@ -38,8 +41,10 @@ class OnnxGraph:
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._outputs: list[str] = [value.name for value in self._session.get_outputs()]
         self._ranks = {value.name: len(value.shape) for value in self._session.get_inputs()}
-        first = next(value for value in self._session.get_inputs() if value.shape)
-        self._rows = first.shape[0] if isinstance(first.shape[0], int) else None
+        shapes = [value.shape for value in self._session.get_inputs() if value.shape]
+        if not shapes:
+            raise UsageError("a graph with an input that is a batch", "none", _TODO)
+        self._rows = shapes[0][0] if isinstance(shapes[0][0], int) else None
 
     @property
     def inputs(self) -> Mapping[str, int]:
@@ -66,8 +71,20 @@ class OnnxGraph:
 
         Returns:
             Outputs by name.
+
+        Raises:
+            UsageError: The graph has other inputs or outputs.
+            CheckFailedError: onnxruntime ends with an error.
         """
         wanted = tuple(outputs) or tuple(self._outputs)
+        for what, asked, there in (
+            ("inputs", inputs, self._ranks),
+            ("outputs", wanted, self._outputs),
+        ):
+            absent = [name for name in asked if name not in there]
+            if absent:
+                found = ", ".join(map(repr, there))[:_NAMED]
+                raise UsageError(f"a graph with the {what} {', '.join(absent)}", found, _TODO)
         batched = [name for name, rank in self._ranks.items() if rank]
         rows = len(inputs[batched[0]])
         if self._rows is None or self._rows == rows:
@@ -87,12 +104,33 @@ class OnnxGraph:
     def _run(self, inputs: Mapping[str, Array], wanted: Sequence[str]) -> dict[str, Array]:
         # Bound values are copied to the device once, and back once, wherever it is.
         binding = self._session.io_binding()
-        for name, value in inputs.items():
-            binding.bind_cpu_input(name, np.asarray(value, order="C"))
-        for name in wanted:
-            binding.bind_output(name)
-        self._session.run_with_iobinding(binding)
-        return dict(zip(wanted, binding.copy_outputs_to_cpu(), strict=True))
+        try:
+            for name, value in inputs.items():
+                binding.bind_cpu_input(name, np.asarray(value, order="C"))
+            for name in wanted:
+                binding.bind_output(name)
+            self._session.run_with_iobinding(binding)
+            found = binding.copy_outputs_to_cpu()
+        except Exception as error:  # onnxruntime's errors have no common class but this one
+            said = str(error).strip().partition("\n")[0][:_NAMED]
+            raise CheckFailedError("a graph that onnxruntime can run", said, _TODO) from error
+        return dict(zip(wanted, found, strict=True))
+
+
+def shaped(values: Any, name: str, *shape: int) -> Array:
+    """Return an output of a graph, as float32 of the shape it must have.
+
+    Raises:
+        CheckFailedError: It is something else.
+    """
+    if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.shape != shape:
+        kind = getattr(values, "dtype", type(values).__name__)
+        raise CheckFailedError(
+            f"{name}: float32 of shape {shape} from the ONNX file",
+            f"{kind}, shape {getattr(values, 'shape', None)}",
+            _TODO,
+        )
+    return values
 
 
 def _join(name: str, parts: Sequence[Array]) -> Array:

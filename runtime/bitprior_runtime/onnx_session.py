@@ -57,7 +57,7 @@ def open_session(
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3  # errors; they come as exceptions too
+    options.log_severity_level = 4  # fatal ones: errors come as exceptions
     for key, value in (_FOLD_WEIGHTS, _EXACT):
         options.add_session_config_entry(key, value)
     source = model if isinstance(model, bytes) else os.fspath(model)

@@ -16,7 +16,7 @@ from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.companions import read_companions
 from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.errors import CheckFailedError, MissingFileError
-from bitprior_runtime.onnx_graph import OnnxGraph, scalars
+from bitprior_runtime.onnx_graph import OnnxGraph, scalars, shaped
 from bitprior_runtime.onnx_session import available_providers
 from bitprior_runtime.proximal_defaults import loop_options
 
@@ -56,26 +56,32 @@ class OnnxEngine:
         }
         self._generate, self._sense = others["generate"], others["sense"]
         self._recover = others.get("recover")
+        self._geometry = bundle.manifest.geometry
+        self._size = bundle.manifest.measurement.size
         solver = bundle.manifest.solver
         self._loop = loop_options(solver, solver.steps).loop
 
     def generate(self, z: Array) -> Array:
         """Return G(z): images [B,C,H,W] in [0,1] from latents [B,k]."""
-        return self._generate.run({"z": _single(z)})["image"]
+        found = self._generate.run({"z": _single(z)}, ("image",))["image"]
+        return shaped(found, "image", len(z), *self._geometry)
 
     def sense(self, x: Array) -> Array:
         """Return A(x): measurements [B,m] from images [B,C,H,W] in [0,1]."""
-        return self._sense.run({"x": _single(x)})["y"]
+        found = self._sense.run({"x": _single(x)}, ("y",))["y"]
+        return shaped(found, "y", len(x), self._size)
 
     def loss(self, z: Array, y: Array) -> Array:
         """Return f(z) = ||y - A(G(z))||^2 per row, [B]."""
-        return self._gradient.run({"z": _single(z), "y": _single(y)}, ("loss",))["loss"]
+        found = self._gradient.run({"z": _single(z), "y": _single(y)}, ("loss",))["loss"]
+        return shaped(found, "loss", len(z))
 
     def value_and_grad(self, z: Array, y: Array) -> tuple[Array, Array]:
         """Return f(z), [B], and its gradient with respect to z, [B,k]."""
         inputs = {"z": _single(z), "y": _single(y)}
         found = self._gradient.run(inputs, ("loss", "gradient"))
-        return found["loss"], found["gradient"]
+        loss = shaped(found["loss"], "loss", len(z))
+        return loss, shaped(found["gradient"], "gradient", *z.shape)
 
     def loops(self, loop: Loop) -> bool:
         """Return whether recover.onnx is here and has that loop; its numbers are inputs."""
@@ -91,10 +97,20 @@ class OnnxEngine:
         found = self._recover.run(
             {"y": _single(y), "z0": _single(z0), **numbers}, ("z", "history", "steps")
         )
-        history = found["history"]
+        history, taken = found["history"], found["steps"]
+        rows = len(z0)
+        fits = history.ndim == 2 and 1 <= len(history) <= loop.steps + 1
+        latents = shaped(found["z"], "z", *z0.shape)
+        history = shaped(history, "history", len(history) if fits else -1, rows)
+        if taken.shape != (rows,) or taken.dtype.kind not in "iu":
+            raise CheckFailedError(
+                f"steps: whole numbers of shape {(rows,)} from recover.onnx",
+                f"{taken.dtype}, shape {taken.shape}",
+                "export the bundle and its ONNX files again, or use engine float",
+            )
         missing = loop.steps + 1 - len(history)
         whole = np.pad(history, ((0, missing), (0, 0)), mode="edge")
-        return found["z"], whole, found["steps"]
+        return latents, whole, taken
 
 
 def _probe(bundle: Bundle, model: bytes, threads: int) -> tuple[str, OnnxGraph]:

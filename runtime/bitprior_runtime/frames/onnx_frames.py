@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.companions import read_companions
 from bitprior_runtime.errors import MissingFileError, UsageError
 from bitprior_runtime.frames.framed import FloatArray, check_frame
-from bitprior_runtime.frames.onnx_kinds import frame_kinds, serves_frames
-from bitprior_runtime.onnx_graph import OnnxGraph
+from bitprior_runtime.frames.onnx_kinds import FRAME_GRAPHS, frame_kinds, serves_frames
+from bitprior_runtime.frames.reframe import reframe
+from bitprior_runtime.onnx_graph import OnnxGraph, shaped
+from bitprior_runtime.shapes import infer_shapes
 
 Array = NDArray[Any]
 
@@ -37,6 +39,7 @@ class OnnxFramedPrior:
 
     Raises:
         UsageError: A frame that is none, or a bundle without such files.
+        ProgramError: The frame takes more than MAX_FRAME_BYTES, or is not one of the prior's.
         MissingExtraError: onnxruntime is not installed.
         MissingFileError: An ONNX file is missing.
         CheckFailedError: An ONNX file is not the one that was exported with the bundle.
@@ -54,20 +57,31 @@ class OnnxFramedPrior:
     ) -> None:
         self.frame = check_frame(frame)
         files = _read(bundle, folder)
-        self._graphs = {kind: OnnxGraph(data, threads or 0) for kind, data in files.items()}
         manifest = bundle.manifest
         assert manifest.frames is not None  # or there were no such files
         stride = manifest.frames.stride
         rows, columns = -(-self.frame[0] // stride), -(-self.frame[1] // stride)
         self.canvas = (rows * stride, columns * stride)
-        (shape,) = manifest.latents.values()
         _, height, width = manifest.geometry
+        # Its shapes are those of the graph; what they take is bounded there.
+        reframe(bundle.generator, (height, width), self.canvas)
+        self._graphs = {kind: OnnxGraph(data, threads or 0) for kind, data in files.items()}
+        (shape,) = manifest.latents.values()
         self.maps = (
             shape[0],
             shape[1] * self.canvas[0] // height,
             shape[2] * self.canvas[1] // width,
         )
         self.latent = math.prod(self.maps)
+        channels = manifest.geometry[0]
+        self._shapes: dict[str, tuple[int, ...]] = {
+            "generate": (channels, *self.canvas),
+            "vjp": self.maps,
+        }
+        if bundle.search is not None:
+            penalty = reframe(bundle.search.penalty, (height, width), self.canvas)
+            shape = infer_shapes(penalty)[penalty.output]
+            self._shapes |= {"start": self.maps, "penalty": shape, "penalty_vjp": self.maps}
 
     def generate(self, z: Array) -> FloatArray:
         """Return G(z): images [B,C,H,W] from latents [B,k]; not clipped to [0,1]."""
@@ -99,9 +113,15 @@ class OnnxFramedPrior:
                 "a prior with a learned search", f"no {kind}.onnx", "use another solver"
             )
         graph = self._graphs[kind]
-        given = {name: np.ascontiguousarray(values[name], np.float32) for name in graph.inputs}
-        (found,) = graph.run(given).values()
-        return cast(FloatArray, found)
+        given = {
+            name: np.ascontiguousarray(value, np.float32)
+            for name, value in values.items()
+            if name in graph.inputs
+        }
+        output = FRAME_GRAPHS[kind].output
+        found = graph.run(given, (output,))[output]
+        rows = len(values["u" if kind == "start" else "z"])
+        return shaped(found, f"{kind}.onnx", rows, *self._shapes[kind])
 
     def _latents(self, z: Array) -> Array:
         return z.reshape(len(z), *self.maps)

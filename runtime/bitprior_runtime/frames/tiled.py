@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.bundle import Bundle
+from bitprior_runtime.bundle.limits import MAX_FRAME_BYTES
 from bitprior_runtime.engines.base import DifferentiableEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.frames.framed import FloatArray, MakeEngine, alone, check_frame
@@ -40,7 +41,7 @@ class TiledPrior:
         kernel: Name of its kernels.
 
     Raises:
-        UsageError: A frame smaller than a tile.
+        UsageError: A frame smaller than a tile, or one that takes more than MAX_FRAME_BYTES.
         BitpriorError: The engine cannot run the generator; the message says why.
     """
 
@@ -54,6 +55,7 @@ class TiledPrior:
                 f"{frame[0]} x {frame[1]}",
                 "give a larger frame, or use a prior of a smaller size",
             )
+        _check_size(bundle, self.frame)
         starts = [places(size, side) for size, side in zip(frame, (height, width), strict=True)]
         weights = [
             windows(size, side, at)
@@ -115,12 +117,31 @@ class TiledPrior:
         return every, every, slice(top, top + height), slice(left, left + width)
 
 
+def _check_size(bundle: Bundle, frame: tuple[int, int]) -> None:
+    """Check what the image, the windows and the latents of all tiles take, before any are made."""
+    channels, height, width = bundle.manifest.geometry
+    tiles = count_of(frame[0], height) * count_of(frame[1], width)
+    of_tiles = tiles * (height * width + bundle.manifest.latent)
+    found = 4 * (channels * frame[0] * frame[1] + of_tiles)
+    if found > MAX_FRAME_BYTES:
+        raise UsageError(
+            f"a frame of tiles that take at most {MAX_FRAME_BYTES / 1e6:,.0f} MB",
+            f"{frame[0]} x {frame[1]}: {found / 1e6:,.0f} MB",
+            "give a smaller frame",
+        )
+
+
+def count_of(size: int, side: int) -> int:
+    """Return how many tiles of ``side`` lie along an axis of ``size`` pixels."""
+    step = max(1, round(side * (1 - OVERLAP)))
+    return 1 + -(-(size - side) // step)
+
+
 def places(size: int, side: int) -> list[int]:
     """Return where tiles of ``side`` begin along an axis of ``size`` pixels, evenly spread."""
     if size == side:
         return [0]
-    step = max(1, round(side * (1 - OVERLAP)))
-    count = 1 + -(-(size - side) // step)
+    count = count_of(size, side)
     return [round(index * (size - side) / (count - 1)) for index in range(count)]
 
 

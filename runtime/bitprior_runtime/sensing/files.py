@@ -1,18 +1,17 @@
 """Arrays in .npy and .npz files, read without trusting what their headers say."""
 
 import io
-import math
+import os
 import struct
 import zipfile
 import zlib
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import read_bytes
+from bitprior_runtime.npy import NotNpyError, read_header
 
 MAX_BYTES = 2**30
 _NAMED = 12  # arrays of an archive that a message names
@@ -31,7 +30,7 @@ def read_matrix(name: str) -> NDArray[Any]:
         MissingFileError: The file cannot be read.
         UsageError: Not such a file, no such array in it, or one that is no plain numbers.
     """
-    path, mark, key = name.partition("#") if not Path(name).is_file() else (name, "", "")
+    path, mark, key = name.partition("#") if not os.path.isfile(name) else (name, "", "")
     data = read_bytes(path, MAX_BYTES)
     if not data.startswith(b"PK"):
         if mark:
@@ -106,20 +105,11 @@ def decode_npy(data: bytes, path: str) -> NDArray[Any]:
         UsageError: Not a .npy file, cut short, or of Python objects.
     """
     expected = f"a whole .npy file of numbers in {path}"
-    file = io.BytesIO(data)
     try:
-        version = np.lib.format.read_magic(file)
-        first = version == (1, 0)
-        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise UsageError(expected, "something else", "save it with numpy.save") from error
-    if dtype.hasobject or dtype.kind not in "fiubcU" or dtype.itemsize == 0:
-        raise UsageError(expected, f"dtype {dtype}", "save it with numpy.save as float32")
-    # Compared before anything of that size is allocated: a header may claim any shape.
-    size, rest = math.prod(shape) * dtype.itemsize, len(data) - file.tell()
-    if size != rest or min(shape, default=1) < 0:
-        found = f"{rest} bytes of values, {size} announced"
-        raise UsageError(expected, found, "save it with numpy.save")
-    flat: NDArray[Any] = np.frombuffer(data, dtype=dtype, offset=file.tell())
-    return flat.reshape(shape, order="F" if fortran else "C")
+        header = read_header(data)
+    except NotNpyError as error:
+        raise UsageError(expected, str(error), "save it with numpy.save") from error
+    if header.dtype.kind not in "fiubcU":
+        found = f"dtype {header.dtype}"[:200]
+        raise UsageError(expected, found, "save it with numpy.save as float32")
+    return header.values(data)

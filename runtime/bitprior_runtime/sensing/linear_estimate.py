@@ -20,6 +20,7 @@ FLOOR = 1e-7
 _WRITTEN_OUT = 1600
 LEAST_OPEN = 2.0**-8
 _MAX_BYTES = 2**30
+_LOUDEST = 2.0**127
 _AT_ONCE = 256  # rows that an operator is asked for together
 # Two gains of the whole frame that may be kept, bytes.
 _GAINS = 2**26
@@ -195,10 +196,11 @@ def check_noise(noise: float) -> float:
     """Return the noise as a float.
 
     Raises:
-        UsageError: Negative or not finite.
+        UsageError: Negative, not a number, or beyond what float32 measurements can have.
     """
-    if not 0 <= noise < np.inf:
-        raise UsageError("noise >= 0, a standard deviation", f"{noise}", "change noise")
+    if not 0 <= noise <= _LOUDEST:
+        expected = "noise from 0 to 2^127, a standard deviation"
+        raise UsageError(expected, f"{noise}", "change noise")
     return float(noise)
 
 

@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--library", type=Path, help="native kernels, e.g. with sanitizers")
-    parser.add_argument("--out", type=Path, help="folder for the files that did harm")
+    parser.add_argument("--out", type=Path, help="folder for what did harm, a folder each")
     options = parser.parse_args()
     begin, counts, harms = time.monotonic(), Counter[str](), []
     ends = range(options.first, options.first + options.count, CHUNK)
@@ -136,10 +136,10 @@ def _keep(harm: dict[str, Any], folder: Path | None) -> None:
     where = f"number {harm['number']} of {harm['seed']}"
     print(f"{where}: {harm['kind']}\n{harm['text']}", file=sys.stderr)
     if folder is not None:
-        from attacks.fuzz.trial import file_of  # takes long, and is rarely needed
+        from attacks.fuzz.cases import case_of  # takes long, and is rarely needed
+        from attacks.fuzz.trial import write
 
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{harm['number']}.bitprior").write_bytes(file_of(harm["number"])[1])
+        write(case_of(harm["number"]), folder / str(harm["number"]))
 
 
 if __name__ == "__main__":

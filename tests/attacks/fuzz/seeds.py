@@ -16,9 +16,10 @@ from bitprior_runtime.zoo import find_bundle
 from builders.bundles import tiny_bundle, with_fista
 from builders.cases import Case
 from builders.op_cases import CASES
+from builders.photo import photo_bundle
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-ZOO = ("mnist-1bit-m25", "mnist-4bit-m25")
+ZOO = ("mnist-1bit-m25", "mnist-4bit-m25", "photo-1bit")
 
 
 @cache
@@ -28,6 +29,7 @@ def seeds() -> Mapping[str, bytes]:
     for bits in (1, 2, 3, 4, 32):
         found[f"tiny-{bits}"] = encode_bundle(calibrated(tiny_bundle(bits)))
     found["fista"] = encode_bundle(calibrated(with_fista(tiny_bundle(4))))
+    found |= {f"photo-{bits}": encode_bundle(photo_bundle(bits)) for bits in (1, 4, 32)}
     found |= {name: find_bundle(name).read_bytes() for name in ZOO}
     return {**found, **dict(_ops())}
 

@@ -8,80 +8,60 @@ import gc
 import json
 import re
 import sys
+import tempfile
 import time
 import traceback
 import warnings
 from pathlib import Path
 from typing import Any
 
-from attacks.fuzz.mutate import mutated
+from attacks.fuzz.cases import Case, case_of
 from attacks.fuzz.seeds import seeds
-from bitprior_runtime.bundle import decode_bundle
-from bitprior_runtime.errors import BitpriorError
-from bitprior_runtime.model import Model
-
-ENGINES = (("float", "native"), ("float", "numpy"), ("integer", "native"), ("integer", "numpy"))
-ROWS = 2
-
-
-def file_of(number: int) -> tuple[str, bytes]:
-    """Return the name of the seed and the file of a mutation."""
-    names = list(seeds())
-    name = names[number % len(names)]
-    return name, mutated(seeds()[name], number)
+from attacks.fuzz.tries import Tries
 
 
 def main() -> None:
-    """Try ``count`` files from ``first`` on."""
+    """Try ``count`` cases from ``first`` on."""
     first, count = (int(word) for word in sys.argv[1:3])
     warnings.simplefilter("ignore")
     seeds()
     for number in range(first, first + count):
-        name, data = file_of(number)
-        print(json.dumps({"begins": number, "seed": name}), flush=True)
+        case = made(number)
+        print(json.dumps({"begins": number, "seed": case.name}), flush=True)
         begin = time.process_time()
         _forget_peak()
-        outcome = attempt(data)
+        outcome = tried(case)
         gc.collect()
         figures = {"seconds": time.process_time() - begin, "peak_mb": _peak_mb()}
         print(json.dumps({"ends": number, **outcome, **figures}), flush=True)
 
 
-def attempt(data: bytes) -> dict[str, Any]:
-    """Load, generate, sense, recover and verify on every engine; say what came of it."""
-    ran, foreign = 0, []
+def made(number: int) -> Case:
+    """Return the case of a number; one that does harm where it cannot be made."""
     try:
-        model = Model(decode_bundle(data), len(data))
-    except BitpriorError:
-        return {"loaded": False, "ran": 0, "foreign": []}
+        return case_of(number)
     except Exception:
-        return {"loaded": False, "ran": 0, "foreign": [traceback.format_exc()]}
-    golden = model.bundle.golden
-    for engine, kernel in ENGINES:
-        steps = (
-            lambda e=engine, k=kernel: model.engine(e, k).generate(golden.latents[:ROWS]),
-            lambda e=engine, k=kernel: model.engine(e, k).sense(golden.images[:ROWS]),
-            lambda e=engine, k=kernel: model.recover(
-                golden.measurements[:ROWS], engine=e, kernel=k, steps=2, restarts=2, max_seconds=2
-            ),
-            lambda e=engine, k=kernel: model.verify(e, k),
-        )
-        for step in steps:
-            try:
-                step()
-                ran += 1
-            except BitpriorError:
-                continue
-            except Exception:
-                foreign.append(f"{engine}/{kernel}\n{traceback.format_exc()}")
-    for step in (lambda: model.generate(golden.latents), lambda: model.sense(golden.images)):
+        text = traceback.format_exc()
+        return Case("made", {}, lambda folder: Tries(foreign=[text]))
+
+
+def tried(case: Case) -> dict[str, Any]:
+    """Write a case's files into a folder of their own and attempt it; say what came of it."""
+    with tempfile.TemporaryDirectory(prefix="bitprior-fuzz-") as folder:
+        write(case, Path(folder))
         try:
-            step()
-        except BitpriorError:
-            continue
-        except Exception:
-            foreign.append(traceback.format_exc())
-    return {"loaded": True, "ran": ran, "foreign": foreign}
+            tries = case.attempt(Path(folder))
+        except Exception:  # of the attempt itself, or of a file that must always be good
+            return {"loaded": False, "ran": 0, "foreign": [traceback.format_exc()]}
+    return {"loaded": tries.loaded, "ran": tries.ran, "foreign": tries.foreign}
+
+
+def write(case: Case, folder: Path) -> None:
+    """Write a case's files."""
+    for name, data in case.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def _forget_peak() -> None:
