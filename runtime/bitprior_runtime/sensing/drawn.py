@@ -1,5 +1,6 @@
-"""Matrices of blocks that a few numbers name: drawn from a seed, or listed by a rule."""
+"""Matrices that a few numbers name: drawn from a seed, or listed by a rule."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -8,10 +9,17 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.sensing.blocks import Blocks
-from bitprior_runtime.sensing.operator import Shape
+from bitprior_runtime.sensing.composed import Weighted
+from bitprior_runtime.sensing.files import MAX_BYTES
+from bitprior_runtime.sensing.operator import Shape, named
+from bitprior_runtime.sensing.options import Options
+from bitprior_runtime.sensing.patterns import Patterns
 
 FORMS = "gaussian-blocks:m=109,size=33,seed=0 or walsh-blocks:m=102,size=32"
+GAUSSIAN_FORM = "gaussian:m=250,seed=0"
+RADEMACHER_FORM = "rademacher:m=250,seed=0"
 _LARGEST = 128
+_DRAWN = 2**22  # bits drawn together
 
 
 def gaussian_rows(m: int, size: int, seed: int) -> NDArray[np.float32]:
@@ -52,6 +60,63 @@ def walsh_rows(m: int, size: int) -> NDArray[np.float32]:
     products = rows[down][:, :, np.newaxis] * rows[across][:, np.newaxis, :]
     found: NDArray[np.float32] = products.reshape(m, size * size).astype(np.float32)
     return found
+
+
+def gaussian_matrix(m: int, n: int, seed: int) -> NDArray[np.float32]:
+    """Return W [m,n] ~ N(0, 1/m), as compressed sensing takes it."""
+    drawn = np.random.default_rng(seed).standard_normal((m, n), dtype=np.float32)
+    matrix: NDArray[np.float32] = drawn / np.float32(math.sqrt(m))
+    return matrix
+
+
+def rademacher_bits(m: int, n: int, seed: int) -> NDArray[np.uint8]:
+    """Return the bits of signs [m,n], 1 for +1, packed along each row: [m, ceil(n / 8)]."""
+    random = np.random.default_rng(seed)
+    rows = np.empty((m, -(-n // 8)), np.uint8)
+    # The generator gives four at a time: groups of four rows leave none of them over.
+    count = 4 * max(1, _DRAWN // (4 * n))
+    for first in range(0, m, count):
+        some = min(count, m - first)
+        bits = random.integers(0, 2, (some, n), dtype=np.int8)
+        rows[first : first + some] = np.packbits(bits, axis=1)
+    return rows
+
+
+def rademacher_signs(m: int, n: int, seed: int) -> tuple[NDArray[np.float32], np.float32]:
+    """Return signs [m,n], +-1 with probability 1/2 each, and their scale 1/sqrt(m)."""
+    bits = np.unpackbits(rademacher_bits(m, n, seed), axis=1, count=n)
+    signs: NDArray[np.float32] = bits * np.float32(2) - np.float32(1)
+    return signs, np.float32(1 / math.sqrt(m))
+
+
+def gaussian_from_text(options: Options, frame: Shape | None) -> Patterns:
+    """Make :func:`gaussian_matrix` of a frame; the same as export's ``--sensing gaussian``.
+
+    Raises:
+        UsageError: A key or value that does not fit, no frame, or a matrix above 1 GiB.
+    """
+    shape, m, seed = _whole_frame(options, frame, 4)
+    return Patterns(gaussian_matrix(m, shape[0] * shape[1], seed), shape)
+
+
+def rademacher_from_text(options: Options, frame: Shape | None) -> Weighted:
+    """Make :func:`rademacher_signs` of a frame, a bit an entry; the same as export's.
+
+    Raises:
+        UsageError: A key or value that does not fit, no frame, or a matrix above 1 GiB.
+    """
+    shape, m, seed = _whole_frame(options, frame, 1 / 8)
+    patterns = Patterns(rademacher_bits(m, shape[0] * shape[1], seed), shape, "pm")
+    return Weighted(patterns, np.full(m, 1 / math.sqrt(m), np.float32))
+
+
+def _whole_frame(options: Options, frame: Shape | None, entry: float) -> tuple[Shape, int, int]:
+    shape, m, seed = options.frame(frame), options.needed("m"), options.whole("seed", 0, least=0)
+    size = int(entry * m * shape[0] * shape[1])
+    if size > MAX_BYTES:
+        found = f"{size} bytes for {m} rows of {named(shape)}"
+        raise UsageError(f"a matrix of at most {MAX_BYTES} bytes", found, "use blocks, or Hadamard")
+    return shape, m, 0 if seed is None else seed
 
 
 def drawn_blocks(text: str, frame: Shape | None) -> Blocks | None:

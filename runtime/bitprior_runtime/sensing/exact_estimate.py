@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 _FEATURE = 10  # features are whole multiples of 2^-10
 _DEVIATION = 14  # bits of deviations where their mean square is taken
-_LARGEST = 4096  # pixels of a block: its covariance is written out
+LARGEST = 4096  # pixels of a block: its covariance is written out
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +65,9 @@ class ExactEstimate:
         self, operator: ExactRectangles, covariance: Covariance, noise: float = 0.0
     ) -> None:
         n = operator.matrix.shape[1]
-        if n > _LARGEST:
+        if n > LARGEST:
             raise UsageError(
-                f"blocks of at most {_LARGEST} pixels for the integer engine's learned search",
+                f"blocks of at most {LARGEST} pixels for the integer engine's learned search",
                 f"{n}",
                 "use smaller blocks, or the float engine",
             )

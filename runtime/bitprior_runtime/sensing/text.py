@@ -5,11 +5,17 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from bitprior_runtime.errors import UsageError
-from bitprior_runtime.sensing import hadamard, patterns
+from bitprior_runtime.sensing import (
+    convolution,
+    drawn,
+    fourier,
+    hadamard,
+    masks,
+    patterns,
+    wavelet,
+)
 from bitprior_runtime.sensing.blocks import Blocks, Rectangles
 from bitprior_runtime.sensing.composed import Rows
-from bitprior_runtime.sensing.drawn import FORMS as DRAWN
-from bitprior_runtime.sensing.drawn import drawn_blocks
 from bitprior_runtime.sensing.files import read_matrix
 from bitprior_runtime.sensing.framewise import Framewise
 from bitprior_runtime.sensing.matrix import Matrix
@@ -24,9 +30,18 @@ Maker: TypeAlias = Callable[[Options, Shape | None], Framewise]
 _KINDS: Mapping[str, tuple[str, Maker]] = {
     "hadamard": (hadamard.FORM, hadamard.from_text),
     "patterns": (patterns.FORM, patterns.from_text),
+    "gaussian": (drawn.GAUSSIAN_FORM, drawn.gaussian_from_text),
+    "rademacher": (drawn.RADEMACHER_FORM, drawn.rademacher_from_text),
+    "wavelet": (wavelet.FORM, wavelet.from_text),
+    "dct": (fourier.COSINE_FORM, fourier.cosines_from_text),
+    "fourier": (fourier.FRINGE_FORM, fourier.fringes_from_text),
+    "convolution": (convolution.FORM, convolution.from_text),
+    "mask": (masks.MASK_FORM, masks.mask_from_text),
+    "coded": (masks.CODED_FORM, masks.coded_from_text),
+    "superres": (masks.BOX_FORM, masks.averages_from_text),
 }
 # Every text that this module reads, as messages list them.
-KNOWN = ", ".join((FORMS, DRAWN, *(form for form, _ in _KINDS.values())))
+KNOWN = ", ".join((FORMS, drawn.FORMS, *(form for form, _ in _KINDS.values())))
 
 
 @runtime_checkable
@@ -83,11 +98,11 @@ def parse_blocks(text: str, frame: Shape | None = None) -> Rectangles:
         return _blocks(text, rest, frame)
     if kind == "matrix" and rest:
         return Matrix(read_matrix(rest), frame)
-    drawn = drawn_blocks(text, frame)
-    if drawn is not None:
-        return drawn
+    found = drawn.drawn_blocks(text, frame)
+    if found is not None:
+        return found
     if kind in _KINDS:
-        expected = f"an operator that is a matrix: {FORMS}, {DRAWN}"
+        expected = f"an operator that is a matrix: {FORMS}, {drawn.FORMS}"
         raise UsageError(expected, repr(text), "use one of these forms")
     raise UsageError(f"an operator such as {KNOWN}", repr(text), "use one of these forms")
 
