@@ -1,13 +1,11 @@
 """``bitprior patterns``: what a camera shows, as files for its display."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bitprior_runtime.cli.output import JsonFlag, emit
-from bitprior_runtime.errors import UsageError
 
 
 def run(
@@ -77,13 +75,7 @@ def run(
 
 def _first(text: str | None, size: int) -> int | None:
     """Return how many of the first patterns a text names: a share with %, or a number."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)(%?)", text.strip(), flags=re.ASCII)
-    if found is None or (not found[2] and "." in found[1]):
-        raise UsageError("--readings as a share or a number", repr(text), "e.g. 10% or 400")
-    if found[2]:
-        from bitprior_runtime.camera.recovering import patterns_of_share
+    from bitprior_runtime.camera.recovering import patterns_of_share
+    from bitprior_runtime.cli.recover_camera import parse_share
 
-        return patterns_of_share(float(found[1]) / 100, size)
-    return int(found[1])
+    return None if text is None else patterns_of_share(parse_share(text, size), size)

@@ -168,9 +168,9 @@ def test_a_failure_halfway_leaves_nothing(camera, tmp_path, monkeypatch):
         (["--display", "9x9"], "found 16x16 pixels"),
         (["--at", "1"], "--at TOP,LEFT"),
         (["--flip", "over"], "found 'over'"),
-        (["--readings", "0%"], "above 0"),
-        (["--readings", "0.5"], "as a share or a number; found '0.5'"),
-        (["--readings", "13"], "1 to 12 patterns; found 13"),
+        (["--readings", "0%"], "1 to 12; found '0%'"),
+        (["--readings", "few"], "1 to 12; found 'few'"),
+        (["--readings", "13"], "1 to 12; found '13'"),
         (["--scale", "0"], "found"),
     ],
 )
