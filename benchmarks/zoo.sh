@@ -6,7 +6,7 @@
 set -eu
 
 zoo=$(dirname "$0")/../runtime/bitprior_runtime/zoo
-limit=4200000
+limit=1300000
 
 for run in "$@"; do
     name=$(python3 - "$run" <<'PYTHON'

@@ -156,7 +156,7 @@ class Model:
         return finite("measurements", found)
 
     def generate(self, z: NDArray[Any]) -> FloatArray:
-        """Draw images: G(z).
+        """Draw images: G(z), clipped to [0, 1].
 
         Args:
             z: Float latents [B,k].
@@ -168,7 +168,7 @@ class Model:
             UsageError: Wrong type or shape, NaN or Inf.
         """
         latents = check_rows("latents", "k", np.asarray(z), self.bundle.manifest.latent)
-        return finite("images", self._reference.generate(latents))
+        return np.clip(finite("images", self._reference.generate(latents)), 0, 1)
 
     def at(
         self,

@@ -197,7 +197,7 @@ def recover(
     finite("losses", loss)
     finite("latents", latent)
     return Recovery(
-        image=finite("images", image),
+        image=np.clip(finite("images", image), 0, 1),
         latent=latent,
         loss=loss,
         history=np.concatenate([_lengthened(part.history, longest) for part in best], axis=1),
