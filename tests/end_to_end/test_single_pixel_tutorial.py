@@ -118,7 +118,7 @@ def test_every_step_of_the_page_is_done(printed, folder):
 def test_the_page_shows_what_the_commands_print(printed):
     begin = output_of(printed, "head -4").rstrip().splitlines()
     assert "\n".join(f"    {line}" for line in begin) in TEXT
-    advice = [line for line in output_of(printed, "camera check").splitlines() if "change:" in line]
+    advice = [line for line in output_of(printed, "bitprior camera").splitlines() if "change:" in line]
     assert len(advice) == 1
     quoted = re.search(r"^    (change: .+)$", TEXT, re.MULTILINE)
     assert quoted is not None
@@ -126,7 +126,7 @@ def test_the_page_shows_what_the_commands_print(printed):
 
 
 def test_the_check_finds_the_late_frame(printed, folder):
-    assert "lag = 1" in output_of(printed, "camera check")
+    assert "lag = 1" in output_of(printed, "bitprior camera")
     assert read_camera(folder / "camera.toml").detector.lag == 0
     assert read_camera(folder / "checked.toml").detector.lag == 1
 
