@@ -48,8 +48,7 @@ def test_every_table_has_its_files_each_once(photos):
     ratios = ("1", "4", "10", "25")
     for name in ("photos-set11-{}", "photos-bsd68-{}", "photos-set11-{}-fresh",
                  "photos-set11-{}-walsh", "photos-validation-{}",
-                 "photos-set11-{}-components", "photos-bsd68-{}-components",
-                 "photos-set11-{}-integer"):  # fmt: skip
+                 "photos-set11-{}-components", "photos-set11-{}-integer"):  # fmt: skip
         assert {name.format(ratio) for ratio in ratios} <= set(names)
     noisy = {(job.operator.split("#")[1], job.noise) for job in found if job.noise}
     assert noisy == {(f"ratio{p},size=33", noise) for p in (10, 25) for noise in (0.01, 0.05)}
