@@ -162,10 +162,11 @@ class _PrimalDual:
         scale = np.float32(1 / self._norm)
         for _ in range(steps):
             error = (self._operator.forward(self._ahead) - self._y) * scale
-            self._p = (self._p + step * error) / (1 + step)
-            q = self._q + step * gradient(self._ahead)
+            moved: FloatArray = (self._p + step * error) / np.float32(4 / 3)
+            self._p = moved
+            q: NDArray[Any] = self._q + step * gradient(self._ahead)
             size = np.sqrt((q * q).sum(axis=0))
-            self._q = q / np.maximum(size / np.float32(weight), 1)
+            self._q = (q / np.maximum(size / np.float32(weight), 1)).astype(np.float32)
             descent = self._operator.adjoint(self._p) * scale - divergence(self._q)
             x = self.x - step * descent
             if self._nonnegative:

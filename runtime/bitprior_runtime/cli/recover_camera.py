@@ -66,26 +66,27 @@ def recover_camera(model: Model, request: CameraRequest, json: bool) -> None:
     share = parse_share(request.share, recoverer.operator.size)
     methods = ALL_METHODS if request.compare else (request.method,)
     problem = recoverer.problem(readings.values, share)
-    found = []
+    recovered: list[CameraRecovery] = []
     with progress_bar("Recovering") as progress:
         for method in methods:
             step = progress if method == "prior" else None
-            found.append(recoverer.recover(problem, method, progress=step))
+            recovered.append(recoverer.recover(problem, method, progress=step))
     if request.compare:
-        _write(request.out, _side_by_side(found, reference))
+        _write(request.out, _side_by_side(recovered, reference))
     else:
-        _write(request.out, found[0].image)
-    rows = [_figures(one, reference) for one in found]
-    doubts = doubts_of_camera(found[0])
+        _write(request.out, recovered[0].image)
+    rows = [_figures(one, reference) for one in recovered]
+    doubts = doubts_of_camera(recovered[0])
     for doubt in doubts:
         warn(doubt)
     figures = {
         "out": str(request.out), "camera": str(request.camera), "readings": readings.source,
-        "frame": list(camera.frame), "used": len(found[0].corrected.y),
-        "left_out": dict(found[0].corrected.left_out), "notes": list(found[0].corrected.notes),
+        "frame": list(camera.frame), "used": len(recovered[0].corrected.y),
+        "left_out": dict(recovered[0].corrected.left_out),
+        "notes": list(recovered[0].corrected.notes),
         "methods": rows, "doubts": list(doubts),
     }  # fmt: skip
-    emit(figures, _lines(found, rows, request.out), json)
+    emit(figures, _lines(recovered, rows, request.out), json)
     if doubts and request.strict:
         raise typer.Exit(1)
 
@@ -148,7 +149,7 @@ def _opened(
 def _reference(path: Path | None, camera: Camera) -> FloatArray | None:
     if path is None:
         return None
-    image = read_whole_images(path, 1)[0, 0]
+    image: FloatArray = read_whole_images(path, 1)[0, 0]
     if image.shape != camera.frame:
         expected = f"--reference of {camera.frame[0]}x{camera.frame[1]} pixels, the camera's frame"
         found = f"{image.shape[0]}x{image.shape[1]}"

@@ -25,7 +25,7 @@ def fitted_grays(picture: NDArray[np.float32], reference: NDArray[np.float32]) -
     centred = x - x.mean()
     power = float(centred @ centred)
     gain = float(centred @ wanted) / power if power else 0.0
-    return (wanted.mean() + gain * centred).reshape(picture.shape)
+    return np.asarray(wanted.mean() + gain * centred).reshape(picture.shape)
 
 
 def affine_psnr(picture: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
@@ -50,9 +50,9 @@ def affine_ssim(picture: NDArray[np.float32], reference: NDArray[np.float32]) ->
     """
     if find_spec("skimage") is None or min(reference.shape) < _WINDOW:
         return None
-    from skimage.metrics import structural_similarity
+    from skimage.metrics import structural_similarity as similarity
 
     peak = float(np.ptp(reference))
     wanted = reference.astype(np.float64)
     fitted = fitted_grays(picture, reference)
-    return float(structural_similarity(fitted, wanted, data_range=peak, win_size=_WINDOW))
+    return float(similarity(fitted, wanted, data_range=peak, win_size=_WINDOW))  # type: ignore[no-untyped-call]
