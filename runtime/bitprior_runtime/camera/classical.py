@@ -152,7 +152,7 @@ class _PrimalDual:
         self.pulled = operator.adjoint(y)
         self.x = np.zeros_like(self.pulled)
         self._ahead = self.x
-        self._p = np.zeros_like(y)
+        self._p: NDArray[Any] = np.zeros_like(y)
         self._q = np.zeros((2, *self.x.shape), np.float32)
         self.steps = 0
 
@@ -162,8 +162,7 @@ class _PrimalDual:
         scale = np.float32(1 / self._norm)
         for _ in range(steps):
             error = (self._operator.forward(self._ahead) - self._y) * scale
-            moved: FloatArray = (self._p + step * error) / np.float32(4 / 3)
-            self._p = moved
+            self._p = (self._p + step * error) / np.float32(4 / 3)
             q: NDArray[Any] = self._q + step * gradient(self._ahead)
             size = np.sqrt((q * q).sum(axis=0))
             self._q = (q / np.maximum(size / np.float32(weight), 1)).astype(np.float32)
