@@ -25,6 +25,7 @@ class Rows(Framewise):
     Attributes:
         operator: A.
         indices: Numbers, [k].
+        inner: The operator of these rows alone, where A can make it; else None.
 
     Raises:
         UsageError: Numbers out of range, or none.
@@ -36,17 +37,17 @@ class Rows(Framewise):
         super().__init__(operator.frame, len(self.indices))
         self._once = len(np.unique(self.indices)) == len(self.indices)
         taken = getattr(operator, "taken", None)
-        self._taken: Operator | None = taken(self.indices) if taken and self._once else None
+        self.inner: Operator | None = taken(self.indices) if taken and self._once else None
 
     def _measured(self, images: FloatArray) -> FloatArray:
         whole = images[:, np.newaxis]
-        if self._taken is not None:
-            return self._taken.forward(whole)
+        if self.inner is not None:
+            return self.inner.forward(whole)
         return self.operator.forward(whole)[:, self.indices]
 
     def _back(self, rows: FloatArray) -> FloatArray:
-        if self._taken is not None:
-            return self._taken.adjoint(rows)[:, 0]
+        if self.inner is not None:
+            return self.inner.adjoint(rows)[:, 0]
         spread = np.zeros((len(rows), self.operator.size), np.float32)
         if self._once:
             spread[:, self.indices] = rows

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.sensing.blocks import Rectangles
 from bitprior_runtime.sensing.covariance import Covariance
+from bitprior_runtime.sensing.gram import has_written_rows, rows_between
 from bitprior_runtime.sensing.operator import FloatArray, Operator, Shape, named
-from bitprior_runtime.sensing.patterns import Patterns
 
 Floats = NDArray[np.float64]
 
@@ -185,10 +185,7 @@ def fits(operator: Operator) -> bool:
     """
     if isinstance(operator, Rectangles):
         return 8 * operator.matrix.size <= _GAINS
-    inner = operator
-    while hasattr(inner, "operator"):
-        inner = inner.operator
-    most = _GAINS if isinstance(inner, Patterns | Rectangles) else _FAST_GAINS
+    most = _GAINS if has_written_rows(operator) else _FAST_GAINS
     return 8 * operator.size * operator.frame[0] * operator.frame[1] <= most
 
 
@@ -228,9 +225,8 @@ def _all_rows(operator: Operator) -> FloatArray:
     size = operator.size
     rows = np.empty((size, operator.frame[0] * operator.frame[1]), np.float32)
     for first in range(0, size, _AT_ONCE):
-        count = min(_AT_ONCE, size - first)
-        units = np.eye(count, size, first, dtype=np.float32)
-        rows[first : first + count] = operator.adjoint(units).reshape(count, -1)
+        last = min(first + _AT_ONCE, size)
+        rows[first:last] = rows_between(operator, first, last)
     return rows
 
 

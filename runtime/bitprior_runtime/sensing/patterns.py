@@ -64,6 +64,11 @@ class Patterns(Framewise):
         """Bytes of the stack as it is kept."""
         return self._rows.nbytes
 
+    def written(self, first: int, last: int) -> FloatArray:
+        """Return patterns from first to before last as float32, [last - first, H * W]."""
+        rows = self._unpacked(slice(first, last))
+        return 2 * rows - 1 if self._kind == "pm" else rows
+
     def _measured(self, images: FloatArray) -> FloatArray:
         flat = np.ascontiguousarray(images.reshape(len(images), -1).T)
         y = np.empty((self.size, len(images)), np.float32)
@@ -86,10 +91,13 @@ class Patterns(Framewise):
         count = max(1, _CHUNK // (4 * self._pixels))
         for first in range(0, self.size, count):
             part = slice(first, first + count)
-            rows = self._rows[part]
-            if self._kind is not None:
-                rows = np.unpackbits(rows, axis=1, count=self._pixels)
-            yield part, rows.astype(np.float32, copy=False)
+            yield part, self._unpacked(part)
+
+    def _unpacked(self, part: slice) -> FloatArray:
+        rows = self._rows[part]
+        if self._kind is not None:
+            rows = np.unpackbits(rows, axis=1, count=self._pixels)
+        return rows.astype(np.float32, copy=False)
 
     def _words(self) -> Iterable[str]:
         meaning = {"01": "bits 0 and 1", "pm": "bits -1 and +1", None: str(self._rows.dtype)}
