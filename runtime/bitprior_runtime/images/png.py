@@ -41,7 +41,9 @@ def encode_png(image: NDArray[np.float32]) -> bytes:
     rows = to_bytes(image).transpose(1, 2, 0).reshape(height, width * channels)
     filtered = np.zeros((height, 1 + width * channels), dtype=np.uint8)  # filter type 0: none
     filtered[:, 1:] = rows
-    return _file(width, height, 8, _COLOUR_TYPES[channels], zlib.compress(filtered, level=0))
+    return _file(
+        width, height, 8, _COLOUR_TYPES[channels], zlib.compress(filtered.tobytes(), level=0)
+    )
 
 
 def encode_gray(pixels: NDArray[np.bool_] | NDArray[np.uint8]) -> bytes:
@@ -61,7 +63,9 @@ def encode_gray(pixels: NDArray[np.bool_] | NDArray[np.uint8]) -> bytes:
     rows = np.packbits(pixels, axis=1) if bits else pixels
     filtered = np.zeros((height, 1 + rows.shape[1]), dtype=np.uint8)  # filter type 0: none
     filtered[:, 1:] = rows
-    return _file(width, height, 1 if bits else 8, _COLOUR_TYPES[1], zlib.compress(filtered))
+    return _file(
+        width, height, 1 if bits else 8, _COLOUR_TYPES[1], zlib.compress(filtered.tobytes())
+    )
 
 
 def _file(width: int, height: int, depth: int, colour_type: int, data: bytes) -> bytes:
