@@ -27,15 +27,16 @@ _NUMBERS = (
     "+4", "00004", "nan", "9" * 40,
 )  # fmt: skip
 _FRAMES = (
-    *("8x8",) * 12, "9x7", "33x40", "1x1", "64x64", "128x128", "0x8", "8", "99999x99999", "2x3",
+    *("8x8",) * 60, "9x7", "33x40", "1x1", "64x64", "128x128", "0x8", "8", "99999x99999", "2x3",
     "\u0668x8", "-8x8", "8x8x8", "", "8x8\n", "4096x4096",
 )  # fmt: skip
 _FILES = (
-    *("m.npy",) * 9, *("m.npz#A",) * 5, "m.npz", "m.npz#B", "m.npz#", "m.npy#A", "gone.npy", ".",
+    *("m.npy",) * 40, *("m.npz#A",) * 15, "m.npz", "m.npz#B", "m.npz#", "m.npy#A", "gone.npy", ".",
     "", "/dev/null", "m.npz#A#B", "\x00", "n" * 5000, "\udc80", "#",
 )  # fmt: skip
 # Forms as messages list them; whatever is added there is tried.
 _FORMS = tuple(form for part in KNOWN.split(", ") for form in part.split(" or "))
+_JUNK = ("", ":", "blocks:", "matrix:", "blocks", "nosuch:m=1", "\x1b[2J:\n", "\ud800")
 # Pixels of a frame, and measurements, that are recovered from: more only takes longer.
 _PIXELS = 2**13
 
@@ -59,9 +60,9 @@ def made(rng: random.Random) -> tuple[str, dict[str, bytes], Callable[[Path], Tr
 
 def matrix(rng: random.Random) -> NDArray[Any]:
     """Return a matrix for blocks of 8 x 8 or such a frame, a stack of patterns, or row numbers."""
-    count = rng.choice((1, 3, 16, 64, 65))
-    shape = rng.choice(((count, 64), (count, 64), (count, 64), (count, 8, 8), (count, 8), (count,)))
-    if rng.random() < 0.5:
+    count = rng.choice((1, 3, 16, 20, 64, 65))
+    shape = rng.choice((*((count, 64),) * 6, *((count, 8, 8),) * 3, (count, 8), (count,)))
+    if rng.random() < 0.75:
         plain = np.random.default_rng(rng.randrange(2**32)).standard_normal(shape)
         if len(shape) == 1:
             return np.arange(count)
@@ -81,24 +82,26 @@ def operator_text(rng: random.Random) -> str:
         rng.choice(("sequency", "natural", file, "nosuch")),
         rng.choice(("01", "pm", "x")),
     )
+    if rng.random() < 0.05:
+        return rng.choice(_JUNK)
     text = rng.choice(
         (
-            f"matrix:{file}", f"matrix:{file}", f"matrix:{file}", "matrix:m.npy",
-            f"blocks:matrix={file},size=8", f"blocks:matrix={file},size={number()}",
-            f"blocks:size={number()},matrix={file}", f"blocks:matrix={file}",
+            *("matrix:m.npy", "blocks:matrix=m.npy,size=8", "gaussian-blocks:m=5,size=4,seed=1"),
+            *("walsh-blocks:m=5,size=4", "hadamard:m=20", "patterns:m.npy,frame=8x8"),
+            f"matrix:{file}", f"blocks:matrix={file},size=8", f"blocks:size=8,matrix={file}",
+            f"blocks:matrix={file},size={number()}", f"blocks:matrix={file}",
             f"gaussian-blocks:m={number()},size={number()},seed={number()}",
-            "gaussian-blocks:m=5,size=4,seed=1", f"gaussian-blocks:m={number()},size=8,seed=0",
-            f"walsh-blocks:m={number()},size={number()}", "walsh-blocks:m=5,size=4",
-            f"hadamard:order={order},m={number()}", f"hadamard:m=20,rows={file}", "hadamard:m=20",
+            f"gaussian-blocks:m={number()},size=8,seed=0",
+            f"walsh-blocks:m={number()},size={number()}",
+            f"hadamard:order={order},m={number()}", f"hadamard:m=20,rows={file}",
             f"patterns:{file},frame=8x8", f"patterns:{file},frame=8x8,packed={packed}",
             f"patterns:{file},frame={rng.choice(_FRAMES)},rows={file}",
             rng.choice(_FORMS), rng.choice(_FORMS).replace("FILE.npz#KEY", file),
-            "", ":", "blocks:", "matrix:", "blocks", "nosuch:m=1", "\x1b[2J:\n", "\ud800",
         )
     )  # fmt: skip
-    if rng.random() < 0.1:
+    if rng.random() < 0.05:
         text += f",{rng.choice(('m', 'size', 'rows', 'weights', 'frame', 'seed'))}={number()}"
-    if rng.random() < 0.1 and text:
+    if rng.random() < 0.05:
         place = rng.randrange(len(text))
         text = text[:place] + rng.choice((",", "=", ":", "#", "\n", "", "é")) + text[place + 1 :]
     return text
