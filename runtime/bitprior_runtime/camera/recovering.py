@@ -19,6 +19,7 @@ from bitprior_runtime.camera.camera_file import Camera
 from bitprior_runtime.camera.classical import METHODS, pseudo_inverse, total_variation
 from bitprior_runtime.camera.detector import Corrected, Detector
 from bitprior_runtime.camera.evidence import kernel_of
+from bitprior_runtime.camera.nonnegative import nonnegative_tikhonov
 from bitprior_runtime.camera.readings import Readings
 from bitprior_runtime.camera.scale import Scale, drawn, fit_gain_offset, gain_by_likelihood
 from bitprior_runtime.errors import UsageError
@@ -167,6 +168,7 @@ class CameraRecoverer:
         method: str = PRIOR,
         *,
         share: float = 1.0,
+        nonnegative: bool = False,
         progress: Progress | None = None,
     ) -> CameraRecovery:
         """Recover one picture.
@@ -175,6 +177,8 @@ class CameraRecoverer:
             readings: As of :meth:`problem`, or what that returned, for several methods.
             method: ``prior``, ``pseudo-inverse``, ``tikhonov`` or ``tv``.
             share: As of :meth:`problem`.
+            nonnegative: Hold pictures of ``tikhonov`` and ``tv`` at 0 or above. Of use only where
+                the readings say the level of the picture. The prior's always are.
             progress: Called with (step, steps).
 
         Raises:
@@ -186,13 +190,13 @@ class CameraRecoverer:
         problem = readings
         if not isinstance(problem, CameraProblem):
             problem = self.problem(problem, share)
-        found, recovery = self._image(problem, method, progress)
+        found, recovery = self._image(problem, method, nonnegative, progress)
         judged = self.judged(problem, found)
         for _ in range(_ROUNDS - 1 if method == PRIOR else 0):
             if abs(judged.gain / problem.scale.gain - 1) < _SAME_GAIN or judged.gain == 0:
                 break
             other = self._scaled(problem.corrected, judged, problem.held_out)
-            image, again = self._image(other, method, progress)
+            image, again = self._image(other, method, nonnegative, progress)
             better = self.judged(other, image)
             if self._left(other, image, better) >= self._left(problem, found, judged):
                 break
@@ -283,7 +287,11 @@ class CameraRecoverer:
         )
 
     def _image(
-        self, problem: CameraProblem, method: str, progress: Progress | None
+        self,
+        problem: CameraProblem,
+        method: str,
+        nonnegative: bool,
+        progress: Progress | None,
     ) -> tuple[FloatArray, Recovery | None]:
         operator, y = problem.operator, problem.y
         if method == PRIOR:
@@ -292,10 +300,13 @@ class CameraRecoverer:
             )
             return found.image, found
         if method == "tikhonov":
+            if nonnegative:
+                return nonnegative_tikhonov(problem.linear, self.covariance, y), None
             mean = np.full((1, 1, *operator.frame), self.covariance.mean, np.float32)
             return mean + problem.linear.estimate(y - operator.forward(mean)), None
         if method == "tv":
-            return total_variation(operator, y, problem.noise).image, None
+            found_tv = total_variation(operator, y, problem.noise, nonnegative=nonnegative)
+            return found_tv.image, None
         return pseudo_inverse(operator, y).image, None
 
 
