@@ -24,6 +24,7 @@ SIMULATED = (GAUSSIAN, POISSON)
 PHOTONS = 1000
 SEED = 20261129
 SUBSETS = 24
+PERMUTATIONS = 4
 # README of the acquisitions, dmd_random_m76: "Residual 0.065-0.074 grey levels".
 M76_NOISE = 0.07
 # Beyond this share of the largest sequency, down and across together, is nothing but noise.
@@ -131,15 +132,18 @@ def pots(data: Path) -> Sequence[Case]:
     broken = set(shown[[61, 62, 63, 4093, 4094, 4095]].tolist()) | {int(shown[0])}
     noise = _of_highest(y, (64, 64), broken)
     found: list[Case] = []
-    random = np.random.default_rng(SEED).permutation(4096)
-    lowest = order_of("sequency", (64, 64))
-    for name, order, ratios in (
-        ("pots, lowest sequencies", lowest, (0.05, 0.1, 0.25, 0.5)),
-        ("pots, random subsets", random, (0.05, 0.1, 0.25)),
+    random = np.random.default_rng(SEED)
+    drawn = [random.permutation(4096) for _ in range(PERMUTATIONS)]
+    for name, orders, ratios in (
+        ("pots, lowest sequencies", [order_of("sequency", (64, 64))], (0.05, 0.1, 0.25, 0.5)),
+        ("pots, random subsets", drawn, (0.05, 0.1, 0.25)),
     ):
-        folder = name.replace(", ", "-").replace(" ", "-")
-        shot = _hadamard_shot(folder, (64, 64), order, y, broken, noise)
-        found += [Case(name, r, round(r * 4096), [shot], reference) for r in ratios]
+        shots = []
+        for number, order in enumerate(orders):
+            folder = name.replace(", ", "-").replace(" ", "-")
+            folder += f"/{number:02d}" if len(orders) > 1 else ""
+            shots.append(_hadamard_shot(folder, (64, 64), order, y, broken, noise))
+        found += [Case(name, r, round(r * 4096), shots, reference) for r in ratios]
     return found
 
 

@@ -76,6 +76,10 @@ class Fields:
             raise wrong(f"{self._where}: {name} as true or false", value)
         return value
 
+    def is_false(self, name: str) -> bool:
+        """Say whether a field is there and false, where it may be a text as well."""
+        return self._values.get(name) is False
+
     def given(self, name: str) -> bool:
         """Say whether a field is there and not null."""
         return self._values.get(name) is not None

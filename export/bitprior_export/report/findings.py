@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bitprior_export.report.cameras.reading import CameraResult
 from bitprior_export.report.photo.results import PhotoResult
 from bitprior_export.report.results import Result
 from bitprior_export.report.surgery.comparison import Comparison
@@ -19,12 +20,14 @@ class Findings:
         comparisons: Methods of Generator Surgery beside each other.
         priors: The priors that they cut.
         photos: Evaluations on photos.
+        cameras: Pictures from cameras' readings.
     """
 
     results: Sequence[Result] = ()
     comparisons: Sequence[Comparison] = ()
     priors: Sequence[Prior] = ()
     photos: Sequence[PhotoResult] = ()
+    cameras: Sequence[CameraResult] = ()
 
 
 @dataclass(frozen=True, eq=False)

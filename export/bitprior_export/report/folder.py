@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bitprior_export.image_files import BROKEN_ARCHIVE, MAX_ARCHIVE_BYTES
+from bitprior_export.report.cameras.reading import CAMERAS_KIND, parse_cameras
 from bitprior_export.report.findings import Findings
 from bitprior_export.report.photo.reading import PHOTO_KIND, parse_photos
 from bitprior_export.report.reading import KIND, parse_result, parse_samples
@@ -46,8 +47,15 @@ def read_findings(folder: Path) -> Findings:
         of(COMPARISON, parse_comparison),
         of(PRIOR, parse_prior),
         of(PHOTO_KIND, parse_photos),
+        of(CAMERAS_KIND, parse_cameras),
     )
-    found = findings.results, findings.comparisons, findings.priors, findings.photos
+    found = (
+        findings.results,
+        findings.comparisons,
+        findings.priors,
+        findings.photos,
+        findings.cameras,
+    )
     if not any(found):
         raise UsageError(
             f"results in {folder}", "none", "run: bitprior evaluate BUNDLE --out FOLDER/NAME.json"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from importlib.resources import files
 
+from bitprior_export.report.cameras.tables import camera_tables
 from bitprior_export.report.findings import Findings, Report
 from bitprior_export.report.grid import grid_lines
 from bitprior_export.report.results import FLOAT_BITS, Result
@@ -64,6 +65,7 @@ def _sections(findings: Findings) -> Sequence[Section]:
 
     results = findings.results
     sections = [*photo_sections(findings.photos)]
+    sections += [Section(table) for table in camera_tables(findings.cameras)]
     sections += [Section(table) for table in paper_tables(results)]
     sections += [_width_section(result) for result in main_results(results)]
     for table, systems in zip(sparsity_tables(results), sweeps(results).values(), strict=True):

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 
+from bitprior_export.report.cameras.tables import camera_tables
 from bitprior_export.report.findings import Findings
 from bitprior_export.report.linear_residual import linear_residual_table
 from bitprior_export.report.ordering import ordering_notes
@@ -30,9 +31,10 @@ COSTS = "Ratio compares generators, ms is one recovery of one image, the fastest
 
 
 def all_tables(findings: Findings) -> Sequence[Table]:
-    """Return every table that the findings fill: photos, then the paper's."""
+    """Return every table that the findings fill: photos, cameras, then the paper's."""
     results = findings.results
-    found = [*photo_tables(findings.photos), *linear_residual_table(results)]
+    found = [*photo_tables(findings.photos), *camera_tables(findings.cameras)]
+    found += linear_residual_table(results)
     found += paper_tables(results)
     found += [width_table(result) for result in main_results(results)]
     found += [*sparsity_tables(results), *seed_table(results), *sensing_table(results)]
@@ -55,7 +57,7 @@ def commands(findings: Findings) -> Mapping[str, Sequence[str]]:
         ]
         for result in findings.results
     }
-    found |= {each.name: [each.command] for each in findings.photos}
+    found |= {each.name: [each.command] for each in (*findings.photos, *findings.cameras)}
     return found | {each.name: [each.command] for each in findings.comparisons}
 
 

@@ -1,0 +1,1 @@
+"""Pictures from real cameras' readings, in a report."""
