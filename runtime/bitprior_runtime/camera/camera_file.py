@@ -1,4 +1,4 @@
-"""``camera.toml``: a camera's operator, frame, detector and files. ``docs/cameras.md`` has every key.
+"""``camera.toml``: a camera's operator, frame, detector and files; docs/cameras.md has every key.
 
 Unknown keys are refused: a key that is misspelt would be a setting that is silently ignored.
 """
@@ -20,7 +20,7 @@ from bitprior_runtime.camera.view import VIEWS, Viewed
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import read_bytes, write_atomically
 from bitprior_runtime.sensing.composed import Rows
-from bitprior_runtime.sensing.operator import Operator, Shape
+from bitprior_runtime.sensing.operator import Operator, Shape, named
 from bitprior_runtime.sensing.text import parse_frame, parse_operator
 
 _MAX_BYTES = 2**20
@@ -188,7 +188,7 @@ def to_toml(camera: Camera, folder: Path | None = None) -> str:
     where = camera.folder if folder is None else folder
     moved = where.resolve() != camera.folder.resolve()
     operator = located(camera.operator, camera.folder, where) if moved else camera.operator
-    lines = [f"operator = {_quoted(operator)}", f"frame = {_quoted('%dx%d' % camera.frame)}"]
+    lines = [f"operator = {_quoted(operator)}", f"frame = {_quoted(named(camera.frame))}"]
     if camera.view != VIEWS[0]:
         lines.append(f"view = {_quoted(camera.view)}")
     if camera.units:

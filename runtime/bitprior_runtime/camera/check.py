@@ -140,6 +140,12 @@ def check_camera(
     symptoms = symptoms_of(values, readings.table)
     quiet = _quieted(camera.detector, symptoms)
     ways = compare_ways(camera, quiet, values, covariance, order, seed)
+    trimmed = replace(quiet, outliers="trimmed")
+    if _is_nothing(ways) and not np.array_equal(trimmed.usable(values), quiet.usable(values)):
+        # A few wild readings can hide all others.
+        again = compare_ways(camera, trimmed, values, covariance, order, seed)
+        if not _is_nothing(again):
+            ways, quiet = again, trimmed
     fixed = replace(
         ways.best.candidate.camera,
         detector=replace(quiet, pairs=ways.best.pairs, lag=ways.best.lag),
@@ -150,10 +156,14 @@ def check_camera(
         camera, fixed, len(values), operator.size, ways, symptoms, corrected, readings.notes
     )
     check.advice += _of_symptoms(camera.detector, symptoms)
-    if ways.best.share < NOTHING or ways.best.evidence < _NO_EVIDENCE:
+    if _is_nothing(ways):
         check.fixed = camera
         check.advice.append(Advice(_nothing(check)))
         return check
+    if quiet.outliers != camera.detector.outliers:
+        count = int(np.sum(camera.detector.usable(values) & ~quiet.usable(values)))
+        text = f'outliers = "trimmed": {count} readings far from those near them hide all others'
+        check.advice.append(Advice(text, "outliers"))
     check.advice += _of_way(camera, ways)
     _Finisher(check, operator, readings, covariance, seed).run()
     return check
@@ -187,7 +197,7 @@ class _Finisher:
         check.share = found.share
         check.polarity = polarity_of(
             self.operator, self.patterns, self.kernel, self._values(check.fixed.detector),
-            found.ratio, self.covariance, self._offset, self.seed,
+            found.ratio, self.covariance, self._offset,
         )  # fmt: skip
         detector = check.fixed.detector
         if check.polarity.sign < 0:
@@ -304,6 +314,10 @@ class _Finisher:
         if chosen:
             check.fixed = replace(check.fixed, view=chosen)
             check.advice.append(Advice(f'view = "{chosen}"', "view"))
+
+
+def _is_nothing(ways: Ways) -> bool:
+    return ways.best.share < NOTHING or ways.best.evidence < _NO_EVIDENCE
 
 
 def _likelihood(found: Explained, y: Floats) -> float:

@@ -181,10 +181,12 @@ class Detector:
         return Corrected(y, used, sigma, left, patterns - len(used), notes)
 
     def usable(self, readings: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return which readings are neither missing nor saturated nor listed, [N]."""
+        """Return which readings are neither missing nor saturated, listed or trimmed, [N]."""
         raw = check_readings(readings)
-        reasons = self._reasons(raw, np.arange(len(raw))[np.newaxis])
-        return reasons == 0
+        good: NDArray[np.bool_] = self._reasons(raw, np.arange(len(raw))[np.newaxis]) == 0
+        if self.outliers == "trimmed":
+            good &= ~beyond(raw, good, self.drift_window, self.outlier_limit)
+        return good
 
     def weights(self, residual: NDArray[Any], sigma: NDArray[Any] | float) -> Floats:
         """Return the weight of each reading in a loss: Huber's beyond the limit, else 1 / sigma^2.

@@ -1,14 +1,16 @@
 """How well patterns explain readings, under a Gaussian prior of photos.
 
-With x = mean + u, u ~ N(0, C), readings of M patterns are
+Pictures are x ~ N(0, C + mean^2 1 1^T): C the covariance of photos, and a level of either sign, so
+that nothing is said of the polarity. Readings of M patterns are then
 
-    y = X beta + g A u + noise,   Cov y = s^2 V,   V = A C A^T / t + lambda I,
+    y = X beta + g A x + noise,   Cov y = s^2 V,
+    V = (A C A^T + mean^2 (A 1) (A 1)^T) / t + lambda I,
 
-t the mean of the diagonal of A C A^T; the columns X are those of what is not known: the offset (1)
-and the level of the scene (A 1). beta and s^2 have closed forms, lambda is found on a grid by the
-restricted likelihood. The likelihood is the product of the probabilities of each reading given those
-before it, so it measures prediction of what was not seen: nothing is gained by a model that only
-has many unknowns, and it means the same for fewer readings than pixels and for more.
+t the mean of the diagonal of A C A^T, the columns X those of an unknown offset and drift. beta and
+s^2 have closed forms, lambda is found on a grid by the restricted likelihood. The likelihood is the
+product of the probabilities of each reading given those before it, so it measures prediction of
+what was not seen: nothing is gained by a model that only has many unknowns, and it means the same
+for fewer readings than pixels and for more.
 
 The explained share of a set of readings is 1 - exp(-2 (L - L0) / (M - p)), L0 the likelihood of
 readings that are X beta and noise alone: the share of the variance that prediction takes away, in
@@ -46,7 +48,7 @@ class Explained:
         ratio: lambda.
         left_out: Prediction error of each reading from all others, [M].
         z: The same in standard deviations, [M].
-        marginal: Each reading, without offset and level, in the deviations of the prior, [M].
+        marginal: Each reading, without offset, in the deviations of the prior, [M].
     """
 
     share: float
@@ -67,10 +69,11 @@ class Kernel:
     Args:
         matrix: A C A^T, [M, M].
         flat: A 1, what each pattern gives of a flat image, [M].
+        mean: Of photos: how large the level of a scene may be.
     """
 
-    def __init__(self, matrix: Floats, flat: Floats) -> None:
-        self.matrix, self.flat = matrix, flat
+    def __init__(self, matrix: Floats, flat: Floats, mean: float) -> None:
+        self.matrix, self.flat, self.mean = matrix, flat, mean
         self.scale = max(float(np.trace(matrix)) / len(matrix), _NOTHING)
 
     @cached_property
@@ -79,38 +82,26 @@ class Kernel:
         values, vectors = np.linalg.eigh(self.matrix / self.scale)
         return np.maximum(values, 0.0), vectors
 
+    @cached_property
+    def raised(self) -> Floats:
+        """A (C + mean^2 1 1^T) A^T over the scale, [M, M]."""
+        found: Floats = self.matrix + np.outer(self.mean * self.flat, self.mean * self.flat)
+        return found / self.scale
+
     def some(self, which: Indices) -> "Kernel":
         """Return the kernel of some of its patterns."""
-        return Kernel(self.matrix[np.ix_(which, which)], self.flat[which])
+        return Kernel(self.matrix[np.ix_(which, which)], self.flat[which], self.mean)
 
     def signed(self, signs: Floats) -> "Kernel":
         """Return the kernel of patterns times signs, [M]."""
-        return Kernel(self.matrix * np.outer(signs, signs), self.flat * signs)
-
-    def columns(self, offset: bool, drift: Floats | None = None) -> Floats:
-        """Return X, independent and orthonormal, [M, p].
-
-        Args:
-            offset: Whether it has a column of an unknown offset, besides that of the level.
-            drift: More columns, [M, q].
-        """
-        given = [self.flat] + ([np.ones(len(self.flat))] if offset else [])
-        columns = np.stack(given, axis=1)
-        if drift is not None:
-            columns = np.concatenate([columns, drift], axis=1)
-        lengths = np.linalg.norm(columns, axis=0)
-        columns = columns[:, lengths > 0] / lengths[lengths > 0]
-        if not columns.size:
-            return np.zeros((len(self.flat), 0))
-        u, values, _ = np.linalg.svd(columns, full_matrices=False)
-        return np.asarray(u[:, values > 1e-6 * values[0]], np.float64)
+        return Kernel(self.matrix * np.outer(signs, signs), self.flat * signs, self.mean)
 
     def roughly(self, y: Floats, offset: bool, drift: Floats | None = None) -> float:
         """Return about the evidence of :meth:`explained`, in a twentieth of its time.
 
         By Cholesky factors at a few ratios; never more than the evidence.
         """
-        x = self.columns(offset, drift)
+        x = _columns(len(y), offset, drift)
         free = len(y) - x.shape[1]
         rest = y - x @ (x.T @ y)
         variance = max(float(rest @ rest) / free, 1e-300)
@@ -120,7 +111,7 @@ class Kernel:
         count, more = known.shape
         # The factor of [[V, B], [B', D]] holds (L^-1 B)' below L, if D is large enough.
         bordered = np.empty((count + more, count + more))
-        bordered[:count, :count] = self.matrix / self.scale
+        bordered[:count, :count] = self.raised
         bordered[:count, count:], bordered[count:, :count] = known, known.T
         diagonal = bordered.diagonal()[:count].copy()
         for ratio in _ROUGH:
@@ -145,8 +136,9 @@ class Kernel:
             offset: Whether they have an unknown offset.
             drift: Columns of an unknown drift, [M, q].
         """
-        values, vectors = self.spectrum
-        x = self.columns(offset, drift)
+        values, vectors = np.linalg.eigh(self.raised)
+        values = np.maximum(values, 0.0)
+        x = _columns(len(y), offset, drift)
         rotated_x, rotated_y = vectors.T @ x, vectors.T @ y
         free = len(y) - x.shape[1]
         nothing = _restricted(np.ones(len(y)), rotated_x, rotated_y)
@@ -159,7 +151,7 @@ class Kernel:
         variance = _restricted(inverse, rotated_x, rotated_y)[1]
         left_out, deviations = _left_one_out(vectors, inverse, rotated_x, rotated_y)
         s = float(np.sqrt(variance))
-        alone = s * np.sqrt(np.diag(self.matrix) / self.scale + ratio)
+        alone = s * np.sqrt(np.maximum(_projected(self.raised, x), 0.0) + ratio)
         centred = y - x @ (x.T @ y)
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.where(deviations > 0, left_out / (s * deviations), 0.0)
@@ -187,7 +179,24 @@ def kernel_of(operator: Operator, patterns: Indices, covariance: Covariance) -> 
         seen = covariance.applied(rows)[:, np.newaxis]
         matrix[first : first + _AT_ONCE] = operator.forward(seen)[:, patterns]
     flat = operator.forward(np.ones((1, 1, *operator.frame), np.float32))[0, patterns]
-    return Kernel((matrix + matrix.T) / 2, flat.astype(np.float64))
+    return Kernel((matrix + matrix.T) / 2, flat.astype(np.float64), covariance.mean)
+
+
+def _projected(v: Floats, x: Floats) -> Floats:
+    """Return the diagonal of (I - X X^T) V (I - X X^T), [M]."""
+    vx = v @ x
+    found: Floats = np.diag(v) - 2 * np.sum(x * vx, axis=1) + np.sum((x @ (x.T @ vx)) * x, axis=1)
+    return found
+
+
+def _columns(count: int, offset: bool, drift: Floats | None) -> Floats:
+    """Return orthonormal columns of what is unknown besides the picture, [M, p]."""
+    given = [np.ones((count, 1))] if offset else []
+    given += [drift] if drift is not None else []
+    if not given:
+        return np.zeros((count, 0))
+    found: Floats = np.linalg.qr(np.concatenate(given, axis=1))[0]
+    return found
 
 
 def explained_share(evidence: float, readings: int) -> float:

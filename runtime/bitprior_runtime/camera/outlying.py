@@ -118,4 +118,5 @@ def _standing_out(y: Floats) -> Floats:
     """Return the size of readings over that of the 32 before and after, [k]."""
     padded = np.pad(np.abs(y), 32, mode="reflect")
     near = np.median(np.lib.stride_tricks.sliding_window_view(padded, 65), axis=1)
-    return np.abs(y) / np.maximum(near, 1e-6 * max(mad_sigma(y), 1e-300))
+    standing: Floats = np.abs(y) / np.maximum(near, 1e-6 * max(mad_sigma(y), 1e-300))
+    return standing

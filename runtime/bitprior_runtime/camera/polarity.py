@@ -12,7 +12,6 @@ from bitprior_runtime.sensing.operator import Operator
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_HELD = 0.25
 _SURE = 0.05  # of the variance
 
 
@@ -21,8 +20,8 @@ class Polarity:
     """What readings say of the sign between light and reading.
 
     Attributes:
-        shares: Held-out share of the variance that a picture without negative pixels explains,
-            for polarity 1 and -1 of the readings as they are; None: the readings do not tell.
+        shares: Share of the variance that a picture without negative pixels explains, for polarity
+            1 and -1 of the readings as they are; None: the readings do not tell.
         sign: 1 or -1: which it is; 0: the readings do not tell.
     """
 
@@ -38,14 +37,13 @@ def polarity_of(
     ratio: float,
     covariance: Covariance,
     offset: bool,
-    seed: int = 0,
 ) -> Polarity:
     """Return the sign of the light.
 
-    The linear estimate from three quarters of the readings, its negative pixels set to 0 for one
-    sign and its positive ones for the other, predicts the last quarter: a picture of the wrong sign
-    is left with nothing. Its level is what patterns say that see more or less of a flat picture;
-    where these are none, or only tell an unknown offset, nothing is known.
+    The linear estimate from all the readings, its negative pixels set to 0 for one sign and its
+    positive ones for the other, is measured again: a picture of the wrong sign is left with
+    nothing. Its level is what patterns say that see more or less of a flat picture; where these are
+    none, or only tell an unknown offset, nothing is known.
 
     Args:
         operator: A.
@@ -55,32 +53,25 @@ def polarity_of(
         ratio: Noise over signal in variance, as of :class:`Explained`.
         covariance: C.
         offset: Whether the readings have an unknown offset.
-        seed: Of the draw of the last quarter.
     """
     columns = _columns(kernel, offset)
     if not _telling(columns):
         return Polarity(None, 0)
-    everything = np.arange(len(y))
-    held = _held(columns, seed)
-    kept = np.setdiff1d(everything, held)
-    if not len(held) or not _telling(columns[kept]):
-        return Polarity(None, 0)
-    level, weights = _fitted(kernel, y, kept, columns, ratio)
+    level, weights = _fitted(kernel, y, columns, ratio)
     units = np.zeros((1, operator.size), np.float32)
-    units[0, patterns[kept]] = weights
+    units[0, patterns] = weights
     seen = covariance.applied(operator.adjoint(units)[:, 0].astype(np.float64))[0]
     picture = level + seen / kernel.scale
-    spread = y[held] - (y[kept].mean() if offset else 0.0)
+    spread = y - (y.mean() if offset else 0.0)
     shares = []
     for polarity in (1, -1):
         light = polarity * np.maximum(polarity * picture, 0)
-        predicted = operator.forward(light[np.newaxis, np.newaxis])[0, patterns].astype(np.float64)
-        rest = y - predicted
+        rest = y - operator.forward(light[np.newaxis, np.newaxis])[0, patterns].astype(np.float64)
         if offset:
-            rest = rest - rest[kept].mean()
-        shares.append(1.0 - float(np.sum(rest[held] ** 2) / max(np.sum(spread**2), 1e-300)))
+            rest = rest - rest.mean()
+        shares.append(1.0 - float(np.sum(rest**2) / max(np.sum(spread**2), 1e-300)))
     better = max(shares)
-    sure = better > _SURE and better - min(max(s, 0.0) for s in shares) > _SURE
+    sure = better > _SURE and better - max(min(shares), 0.0) > _SURE
     return Polarity((shares[0], shares[1]), (1 if shares[0] == better else -1) if sure else 0)
 
 
@@ -98,24 +89,12 @@ def _telling(columns: Floats) -> bool:
     return bool(values[-1] > 1e-4 * values[0])
 
 
-def _held(columns: Floats, seed: int) -> Indices:
-    """Return a quarter of the readings, none of those that alone see the level."""
-    flat = np.abs(columns[:, 0] - np.median(columns[:, 0]))
-    alone = flat > 20 * max(float(np.median(flat)), 1e-9 * float(flat.max()))
-    places = np.flatnonzero(~alone)
-    count = int(len(places) * _HELD)
-    return np.sort(np.random.default_rng(seed).choice(places, count, replace=False))
-
-
-def _fitted(
-    kernel: Kernel, y: Floats, which: Indices, columns: Floats, ratio: float
-) -> tuple[float, Floats]:
+def _fitted(kernel: Kernel, y: Floats, columns: Floats, ratio: float) -> tuple[float, Floats]:
     """Return the level of the scene, and the weights of the patterns in the rest of it."""
-    v = kernel.matrix[np.ix_(which, which)] / kernel.scale
+    v = kernel.matrix / kernel.scale
     v[np.diag_indices_from(v)] += max(ratio, 1e-8)
-    x, values = columns[which], y[which]
-    solved = np.linalg.solve(v, np.column_stack([x, values]))
-    gram = x.T @ solved[:, :-1]
-    beta = np.linalg.solve(gram, x.T @ solved[:, -1])
+    solved = np.linalg.solve(v, np.column_stack([columns, y]))
+    gram = columns.T @ solved[:, :-1]
+    beta = np.linalg.solve(gram, columns.T @ solved[:, -1])
     weights = solved[:, -1] - solved[:, :-1] @ beta
     return float(beta[0]), weights

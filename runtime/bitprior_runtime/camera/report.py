@@ -8,9 +8,12 @@ from bitprior_runtime.camera.ways import Way
 
 def describe(check: Check) -> str:
     """Return a check as lines of text."""
-    lines = [
+    first = (
         f"{check.readings} readings, {check.patterns} patterns; shares of the variance that are "
-        f"explained, held out ({check.ways.looked_at} readings looked at):",
+        f"explained, held out ({check.ways.looked_at} readings looked at):"
+    )
+    lines = [
+        first,
         f"  as written  {_percent(check.written_share)}",
         *_families(check),
     ]

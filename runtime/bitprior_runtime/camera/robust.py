@@ -39,4 +39,6 @@ def beyond(values: Floats, good: NDArray[np.bool_], window: int, limit: float) -
 
 def huber_weights(standardised: NDArray[Any], limit: float) -> Floats:
     """Return Huber's weights min(1, limit / |r|) of residuals in standard deviations."""
-    return np.minimum(1.0, limit / np.maximum(np.abs(standardised), limit)).astype(np.float64)
+    sizes = np.abs(np.asarray(standardised, np.float64))
+    weights: Floats = limit / np.maximum(sizes, limit)
+    return weights

@@ -51,6 +51,14 @@ class Viewed(Framewise):
         height, width = self._there(np.empty(operator.frame, bool)).shape
         super().__init__((height, width), operator.size)
 
+    def shown(self, pictures: NDArray[Any]) -> FloatArray:
+        """Return pictures [..., H, W] of the patterns as they are written as they lie here."""
+        return np.ascontiguousarray(self._there(pictures), np.float32)
+
+    def as_written(self, pictures: NDArray[Any]) -> FloatArray:
+        """Return pictures [..., H, W] as they lie here as those of the patterns as written."""
+        return np.ascontiguousarray(self._back_again(pictures), np.float32)
+
     def _measured(self, images: FloatArray) -> NDArray[Any]:
         return self._operator.forward(self._back_again(images)[:, np.newaxis])
 

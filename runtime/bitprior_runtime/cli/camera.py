@@ -46,7 +46,7 @@ def check(
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Look at readings with a camera file: lag, polarity, pairs, order, saturation, drift, noise."""
+    """Look at readings with a camera file: lag, polarity, pairs, order, drift, noise, outliers."""
     from bitprior_runtime.camera.camera_file import read_camera, write_camera
     from bitprior_runtime.camera.check import check_camera
     from bitprior_runtime.camera.report import describe, figures
