@@ -4,9 +4,9 @@
 
 Photos and the published matrices are read from BITPRIOR_DATA (photos.npz, block_matrices.npz). A
 file is one set of photos with one operator and one noise: all priors, linear decoding and PCA;
-one thread. Files other than those of the published matrices have the priors of 32, 4 and 1 bits
-only, those of the integer engine 4 and 1. What is done is skipped: a file that already has just
-these bundles and this operator. Then:
+one thread. Files other than those of Set11 with the published matrices have the priors of 32, 4 and
+1 bits only, those of the integer engine 4 and 1. What is done is skipped: a file that already has
+just these bundles and this operator. Then:
 
     bitprior report results --format md --out docs/results.md --fill README.md
 """
@@ -28,9 +28,9 @@ RATIOS = {1: (10, 10), 4: (43, 41), 10: (109, 102), 25: (272, 256)}
 SEEDS = {1: 9001, 4: 9004, 10: 9010, 25: 9025}
 NOISES = (0.01, 0.05)
 _FLOAT_BITS = 32
-# Bit widths that are measured with every operator; the published matrices have all.
+# Bit widths that every file has; those of Set11 with the published matrices have all.
 _TOLD = (1, 4, _FLOAT_BITS)
-_PUBLISHED = {f"photos-{dataset}-{percent}" for dataset in ("set11", "bsd68") for percent in RATIOS}
+_ALL_WIDTHS = {f"photos-set11-{percent}" for percent in RATIOS}
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,7 @@ def jobs(matrices: Path, components: Path) -> Sequence[Job]:
         return f"blocks:matrix={matrices}#ratio{percent},size=33"
 
     found = [Job(f"photos-set11-{p}", "set11", published(p)) for p in RATIOS]
-    found += [Job(f"photos-bsd68-{p}", "bsd68", published(p)) for p in RATIOS]
-    for percent, (m, m32) in RATIOS.items():
-        fresh = f"gaussian-blocks:m={m},size=33,seed={SEEDS[percent]}"
-        found.append(Job(f"photos-set11-{percent}-fresh", "set11", fresh))
-        walsh = f"walsh-blocks:m={m32},size=32"
-        found.append(Job(f"photos-set11-{percent}-walsh", "set11", walsh))
+    found += [Job(f"photos-bsd68-{p}", "bsd68", published(p)) for p in RATIOS if p > 1]
     for percent, (_, m32) in RATIOS.items():
         learned = f"blocks:matrix={components}#rows{m32},size=32"
         found.append(Job(f"photos-set11-{percent}-components", "set11", learned))
@@ -84,12 +79,17 @@ def jobs(matrices: Path, components: Path) -> Sequence[Job]:
         for noise in NOISES:
             name = f"photos-set11-{percent}-noise{100 * noise:.0f}"
             found.append(Job(name, "set11", published(percent), noise))
-    for percent, (m, _) in RATIOS.items():
+    for percent, (m, m32) in RATIOS.items():
         fresh = f"gaussian-blocks:m={m},size=33,seed={SEEDS[percent]}"
-        found.append(Job(f"photos-validation-{percent}", "photos-validation", fresh))
+        found.append(Job(f"photos-set11-{percent}-fresh", "set11", fresh))
+        walsh = f"walsh-blocks:m={m32},size=32"
+        found.append(Job(f"photos-set11-{percent}-walsh", "set11", walsh))
     for percent in RATIOS:
         name = f"photos-set11-{percent}-integer"
         found.append(Job(name, "set11", published(percent), engine="integer"))
+    for percent, (m, _) in RATIOS.items():
+        fresh = f"gaussian-blocks:m={m},size=33,seed={SEEDS[percent]}"
+        found.append(Job(f"photos-validation-{percent}", "photos-validation", fresh))
     return found
 
 
@@ -136,15 +136,15 @@ def is_done(out: Path, job: Job, bundles: Sequence[Path]) -> bool:
 def fitting(job: Job, bundles: Sequence[Path]) -> Sequence[Path]:
     """Return the bundles that a job is for.
 
-    With the published matrices all of them, else those of 32, 4 and 1 bits; the integer engine
-    has no float weights.
+    On Set11 with the published matrices all of them, else those of 32, 4 and 1 bits; the integer
+    engine has no float weights.
     """
     from bitprior_runtime import load
 
     bits = {path: load(path).bundle.manifest.bits for path in bundles}
     if job.engine == "integer":
         return [path for path in bundles if bits[path] in _TOLD and bits[path] < _FLOAT_BITS]
-    if job.name in _PUBLISHED:
+    if job.name in _ALL_WIDTHS:
         return bundles
     return [path for path in bundles if bits[path] in _TOLD]
 

@@ -46,7 +46,7 @@ def test_every_table_has_its_files_each_once(photos):
     names = [job.name for job in found]
     assert len(set(names)) == len(names)
     ratios = ("1", "4", "10", "25")
-    for name in ("photos-set11-{}", "photos-bsd68-{}", "photos-set11-{}-fresh",
+    for name in ("photos-set11-{}", "photos-set11-{}-fresh",
                  "photos-set11-{}-walsh", "photos-validation-{}",
                  "photos-set11-{}-components", "photos-set11-{}-integer"):  # fmt: skip
         assert {name.format(ratio) for ratio in ratios} <= set(names)
