@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bitprior_runtime.camera.detector import Detector, detector_keys
+from bitprior_runtime.camera.operator_files import located
 from bitprior_runtime.camera.readings import Readings, read_readings
 from bitprior_runtime.camera.view import VIEWS, Viewed
 from bitprior_runtime.errors import UsageError
-from bitprior_runtime.files import read_bytes, write_atomically
+from bitprior_runtime.files import read_bytes
 from bitprior_runtime.sensing.composed import Rows
-from bitprior_runtime.sensing.operator import Operator, Shape, named
+from bitprior_runtime.sensing.operator import Operator, Shape
 from bitprior_runtime.sensing.text import parse_frame, parse_operator
 
 _MAX_BYTES = 2**20
@@ -177,78 +178,6 @@ def camera_from(table: Mapping[str, Any], folder: Path, name: str = "camera.toml
     return camera
 
 
-def to_toml(camera: Camera, folder: Path | None = None) -> str:
-    """Return a camera as the text of a camera file; what is as by default is left out.
-
-    Args:
-        camera: What to write.
-        folder: Where the file will lie; None: beside the one it was read from. Files in it are
-            named from there.
-    """
-    where = camera.folder if folder is None else folder
-    moved = where.resolve() != camera.folder.resolve()
-    operator = located(camera.operator, camera.folder, where) if moved else camera.operator
-    lines = [f"operator = {_quoted(operator)}", f"frame = {_quoted(named(camera.frame))}"]
-    if camera.view != VIEWS[0]:
-        lines.append(f"view = {_quoted(camera.view)}")
-    if camera.units:
-        lines.append(f"units = {_quoted(camera.units)}")
-    file = camera.file
-    if file is not None and moved:
-        file = os.path.relpath(camera.folder / file, where)
-    given = {"file": file, "key": camera.key, "row": camera.row, "column": camera.column}
-    lines += _section("readings", {k: v for k, v in given.items() if v is not None})
-    standard = Detector()
-    changed = {
-        item.name: getattr(camera.detector, item.name)
-        for item in fields(Detector)
-        if getattr(camera.detector, item.name) != getattr(standard, item.name)
-    }
-    lines += _section("detector", changed)
-    return "\n".join(lines) + "\n"
-
-
-def write_camera(path: str | os.PathLike[str], camera: Camera) -> None:
-    """Write a camera file, whole or not at all.
-
-    Raises:
-        UnwritableOutputError: It cannot be written.
-    """
-    write_atomically(path, to_toml(camera, Path(path).parent).encode("utf-8"))
-
-
-def located(text: str, folder: Path, seen_from: Path | None = None) -> str:
-    """Return an operator's text with its files as paths from elsewhere.
-
-    A part counts as a file if it is one in ``folder``, or ends as files of arrays and pictures do.
-
-    Args:
-        text: Of the operator; its files are relative to ``folder``.
-        folder: Where they are.
-        seen_from: Folder that paths shall be relative to; None: paths that hold anywhere.
-    """
-    kind, colon, rest = text.partition(":")
-    parts = re.split(r"(,(?=\w+=))", rest)
-    return kind + colon + "".join(_part_located(part, folder, seen_from) for part in parts)
-
-
-def _part_located(part: str, folder: Path, seen_from: Path | None) -> str:
-    head = re.match(r"(\w+=)?(file:)?", part)
-    prefix = head[0] if head else ""
-    name, mark, key = part[len(prefix) :].partition("#")
-    if not name or part == ",":
-        return part
-    path = folder / name
-    if not path.is_file() and Path(name).suffix.lower() not in _ARRAYS:
-        return part
-    if seen_from is None:
-        return f"{prefix}{path.absolute()}{mark}{key}"
-    return f"{prefix}{os.path.relpath(path, seen_from)}{mark}{key}"
-
-
-_ARRAYS = (".npy", ".npz", ".csv", ".txt", ".mat", ".png", ".tif", ".tiff")
-
-
 def _detector(given: Mapping[str, Any], name: str) -> Detector:
     values = dict(given)
     for key in _OPEN:
@@ -276,18 +205,6 @@ def _numbers(given: Any, name: str) -> tuple[int, ...]:
             expected = f"leave_out: numbers from 0 and ranges in {name}"
             raise UsageError(expected, f"{item!r}"[:80], 'e.g. [0, "61-63"]')
     return tuple(sorted(found))
-
-
-def _ranges(numbers: tuple[int, ...]) -> list[int | str]:
-    """Return ascending numbers as a list of numbers and ranges."""
-    found: list[int | str] = []
-    first = 0
-    for i in range(1, len(numbers) + 1):
-        if i == len(numbers) or numbers[i] != numbers[i - 1] + 1:
-            low, high = numbers[first], numbers[i - 1]
-            found.append(low if low == high else f"{low}-{high}")
-            first = i
-    return found
 
 
 def _known(table: Mapping[str, Any], keys: tuple[str, ...], name: str) -> None:
@@ -330,23 +247,3 @@ def _frame(given: Any, name: str) -> Shape:
         found = f"{given!r}"[:80]
         raise UsageError(f"frame as height x width in {name}", found, 'e.g. frame = "64x64"')
     return parse_frame(given)
-
-
-def _section(name: str, values: Mapping[str, Any]) -> list[str]:
-    if not values:
-        return []
-    return ["", f"[{name}]", *(f"{key} = {_value(key, value)}" for key, value in values.items())]
-
-
-def _value(key: str, value: Any) -> str:
-    if key == "leave_out":
-        return "[" + ", ".join(_value("", item) for item in _ranges(value)) + "]"
-    if isinstance(value, str):
-        return _quoted(value)
-    return repr(value)
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML basic string."""
-    marks = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return '"' + "".join(marks.get(c, c if c >= " " else f"\\u{ord(c):04x}") for c in text) + '"'

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bitprior_runtime.camera.check import Check
+from bitprior_runtime.camera.findings import Check
 from bitprior_runtime.camera.ways import Way
 
 

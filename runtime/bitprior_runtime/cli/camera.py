@@ -47,7 +47,8 @@ def check(
     json: JsonFlag = False,
 ) -> None:
     """Look at readings with a camera file: lag, polarity, pairs, order, drift, noise, outliers."""
-    from bitprior_runtime.camera.camera_file import read_camera, write_camera
+    from bitprior_runtime.camera.camera_file import read_camera
+    from bitprior_runtime.camera.camera_toml import write_camera
     from bitprior_runtime.camera.check import check_camera
     from bitprior_runtime.camera.report import describe, figures
 

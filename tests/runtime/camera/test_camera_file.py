@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from bitprior_runtime.camera import Camera, Detector, read_camera, write_camera
-from bitprior_runtime.camera.camera_file import READINGS_KEYS, TOP_KEYS, located, to_toml
+from bitprior_runtime.camera.camera_file import READINGS_KEYS, TOP_KEYS
+from bitprior_runtime.camera.camera_toml import to_toml
 from bitprior_runtime.camera.detector import NOISES, PAIRS, detector_keys
 from bitprior_runtime.camera.drift import DRIFTS
+from bitprior_runtime.camera.operator_files import located
 from bitprior_runtime.camera.robust import OUTLIERS
 from bitprior_runtime.camera.view import VIEWS, Viewed
 from bitprior_runtime.errors import MissingFileError, UsageError
