@@ -26,7 +26,7 @@ from bitprior_runtime.sensing.text import parse_frame, parse_operator
 
 _MAX_BYTES = 2**20
 UNKNOWN = "unknown"
-TOP_KEYS = ("operator", "frame", "view", "units", "readings", "detector")
+TOP_KEYS = ("operator", "frame", "view", "units", "calibration", "readings", "detector")
 READINGS_KEYS = ("file", "key", "row", "column")
 # Fields of a detector that may be unknown; in the file by the word, in Python as None.
 _OPEN = ("gain", "offset")
@@ -45,6 +45,8 @@ class Camera:
         view: How the operator's patterns lie on the picture, one of
             :data:`~bitprior_runtime.camera.view.VIEWS`.
         units: Of the readings, for people; empty: not said.
+        calibration: File of the calibration that is applied to pictures, relative to ``folder``;
+            None: there is none.
         file: Of the readings, relative to ``folder``; None: named when they are read.
         key: Name of the readings in a file of several arrays; None: the only one.
         row: Which row of readings [R, N]; None: the only one.
@@ -57,6 +59,7 @@ class Camera:
     detector: Detector = field(default_factory=Detector)
     view: str = "as-written"
     units: str = ""
+    calibration: str | None = None
     file: str | None = None
     key: str | None = None
     row: int | None = None
@@ -166,6 +169,7 @@ def camera_from(table: Mapping[str, Any], folder: Path, name: str = "camera.toml
         detector=_detector(_table(table, "detector", detector_keys(), name), name),
         view=_text(table, "view", name) if "view" in table else VIEWS[0],
         units=_text(table, "units", name) if "units" in table else "",
+        calibration=_text(table, "calibration", name) if "calibration" in table else None,
         file=_text(readings, "file", name) if "file" in readings else None,
         key=_text(readings, "key", name) if "key" in readings else None,
         row=_place(readings.get("row"), "row", name),

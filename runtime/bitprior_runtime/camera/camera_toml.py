@@ -39,6 +39,11 @@ def to_toml(camera: Camera, folder: Path | None = None) -> str:
         lines.append(f"view = {_quoted(camera.view)}")
     if camera.units:
         lines.append(f"units = {_quoted(camera.units)}")
+    if camera.calibration is not None:
+        calibration = camera.calibration
+        if moved:
+            calibration = os.path.relpath(camera.folder / calibration, where)
+        lines.append(f"calibration = {_quoted(calibration)}")
     file = camera.file
     if file is not None and moved:
         file = os.path.relpath(camera.folder / file, where)
