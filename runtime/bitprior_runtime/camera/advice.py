@@ -59,6 +59,7 @@ def of_way(camera: Camera, ways: Ways) -> list[Advice]:
         found.append(Advice(text, key))
     elif key:
         text = f'operator = "{best.candidate.camera.operator}": {best.candidate.name} {more}'
+        text += _or(ways)
         found.append(Advice(text, key))
     return found
 

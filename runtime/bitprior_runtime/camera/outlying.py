@@ -21,8 +21,7 @@ LIMIT = 6.0
 MARGINAL = 5.0
 _START = 3.0
 _BATCH = 512
-_LOOKED_AT = 4096
-_LARGE = 64 * 64
+_LOOKED_AT = 1536
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def outlying_readings(
     """Return readings further than 6 deviations from what the others predict.
 
     And further than 5 from what the prior expects of any photo. Patterns are taken in batches of
-    512, at random; of frames beyond 64x64 only the 1,024 that stand out most from those near them.
+    512, at random; of more than 1,536 readings only those that stand out most from those near them.
 
     Args:
         operator: A.
@@ -62,7 +61,8 @@ def outlying_readings(
         unread: How many readings at the end were never taken: frames were late by as many.
         seed: Of the batches.
     """
-    z, marginal = _deviations(operator, corrected, covariance, offset, seed)
+    first = _first_row_end(operator.size, unread)
+    z, marginal = _deviations(operator, corrected, covariance, offset, seed, first)
     far = (np.abs(z) > LIMIT) & (np.abs(marginal) > MARGINAL)
     start = late_start(corrected.used, z, operator.size, unread)
     places = np.flatnonzero(far & ~np.isin(corrected.used, start))
@@ -85,25 +85,35 @@ def late_start(used: Indices, z: Floats, patterns: int, unread: int) -> tuple[in
         patterns: m.
         unread: As said.
     """
-    side = math.isqrt(patterns)
-    if not unread or side * side != patterns or unread > side // 4:
-        return ()
-    places = np.flatnonzero((used >= side - unread) & (used < side))
+    places = np.flatnonzero(np.isin(used, _first_row_end(patterns, unread)))
     if not places.size or np.abs(z[places]).max() < _START:
         return ()
     return tuple(int(k) for k in used[places])
 
 
+def _first_row_end(patterns: int, unread: int) -> Indices:
+    """Return the last patterns of the first row of a square table; none of another table."""
+    side = math.isqrt(patterns)
+    if side * side != patterns or unread > side // 4:
+        return np.arange(0)
+    return np.arange(side - unread, side)
+
+
 def _deviations(
-    operator: Operator, corrected: Corrected, covariance: Covariance, offset: bool, seed: int
+    operator: Operator,
+    corrected: Corrected,
+    covariance: Covariance,
+    offset: bool,
+    seed: int,
+    always: Indices,
 ) -> tuple[Floats, Floats]:
     """Return how far each reading is from prediction, and from the prior, [k]; 0: not looked at."""
     count = len(corrected.y)
-    most = _LOOKED_AT if operator.frame[0] * operator.frame[1] <= _LARGE else _LOOKED_AT // 4
     order = np.random.default_rng(seed).permutation(count)
-    if count > most:
+    if count > _LOOKED_AT:
         standing = _standing_out(corrected.y)
-        order = order[np.isin(order, np.argsort(-standing, kind="stable")[:most])]
+        standing[np.isin(corrected.used, always)] = np.inf
+        order = order[np.isin(order, np.argsort(-standing, kind="stable")[:_LOOKED_AT])]
     z, marginal = np.zeros(count), np.zeros(count)
     for batch in np.array_split(order, max(1, -(-len(order) // _BATCH))):
         if len(batch) < 8:
@@ -115,8 +125,9 @@ def _deviations(
 
 
 def _standing_out(y: Floats) -> Floats:
-    """Return the size of readings over that of the 32 before and after, [k]."""
-    padded = np.pad(np.abs(y), 32, mode="reflect")
+    """Return how far readings are from the median, over how far those near them are, [k]."""
+    size = np.abs(y - np.median(y))
+    padded = np.pad(size, 32, mode="reflect")
     near = np.median(np.lib.stride_tricks.sliding_window_view(padded, 65), axis=1)
-    standing: Floats = np.abs(y) / np.maximum(near, 1e-6 * max(mad_sigma(y), 1e-300))
+    standing: Floats = size / np.maximum(near, 1e-6 * max(mad_sigma(y), 1e-300))
     return standing

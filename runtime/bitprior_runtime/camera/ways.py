@@ -27,9 +27,9 @@ Places = dict[tuple[str, int], tuple[Indices, Floats]]
 # Nats by which another way has to be better than the one as written.
 MARGIN = 10.0
 # Readings that all ways are judged by, those in question, and those of weak signals.
-_FEW, _ENOUGH, _MANY = 192, 512, 1536
+_FEW, _ENOUGH, _MANY = 192, 512, 1024
 _FINALISTS = 8
-_SAME = 0.1  # nats: the same but for rounding
+_SAME = 0.5  # nats: the same but for rounding to float32
 _EQUAL = 3.0  # nats: ways of so little difference are as good
 _WEAK = 30.0  # nats: below, more readings are looked at
 _LEAST = 16
@@ -98,7 +98,7 @@ def compare_ways(
     """Judge orders, signs and shapes of the patterns with every pairing and lag.
 
     All ways are judged by 192 readings; the 8 best, all lags of the best and the one as written by
-    512, or 1,536 where these say little.
+    512, or 1,024 where these say little.
 
     Args:
         camera: As written.
