@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bitprior_runtime.camera.camera_file import Camera, write_camera
+from bitprior_runtime.camera.camera_file import Camera
+from bitprior_runtime.camera.camera_toml import write_camera
 from bitprior_runtime.camera.detector import Detector
 from bitprior_runtime.sensing.hadamard import order_of
 from bitprior_runtime.sensing.operator import Operator

@@ -358,6 +358,15 @@ class Model:
             starts = replace(starts, latent=operated.start(measurements))
         return joined(operated.recover(measurements, name, wishes, starts, progress), planes)
 
+    def keep_estimate(self, operator: Operator, linear: Linear) -> None:
+        """Use a linear estimate that is there already for an operator's next recoveries.
+
+        Args:
+            operator: A; the very object that is given to :meth:`recover`.
+            linear: Its linear estimate, for the noise that is given there.
+        """
+        self._estimates.get(operator, linear.noise, lambda: linear)
+
     def linear_estimate(self, operator: Operator, noise: float = 0.0) -> Linear:
         """Return the linear estimate of photos that the learned search of an operator uses.
 

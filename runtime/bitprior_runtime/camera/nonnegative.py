@@ -11,8 +11,8 @@ from bitprior_runtime.sensing.operator import FloatArray, Operator
 
 _POWER_STEPS = 30
 _MARGIN = 1.05  # what the power method may still be below the largest eigenvalue
-_STEPS = 300
-_TOLERANCE = 1e-4  # of the covariance's deviation, the change of a picture from step to step
+_STEPS = 100
+_TOLERANCE = 1e-3  # of the covariance's deviation, the change of a picture from step to step
 _ABOVE = 1e-2  # of the brightest pixel, what may be below 0 when it ends
 
 
@@ -38,7 +38,7 @@ def nonnegative_tikhonov(
     x(l) = x(0) + P l, x(0) the linear estimate and P = C - K A C what it leaves unknown; the dual,
     l^T P l / 2 + l^T x(0), is minimised over l >= 0 by accelerated projected gradient steps
     (FISTA, Beck and Teboulle 2009) with restarts where they turn back. Its gradient is x(l). It
-    ends when a step moves the picture by less than 1e-4 of the deviation of photos.
+    ends when a step moves the picture by less than 1e-3 of the deviation of photos.
 
     Args:
         linear: The linear estimate of A, which knows the noise s.
