@@ -122,14 +122,17 @@ def _judged(message: dict[str, Any]) -> Harm | None:
 def _environment(library: Path | None) -> dict[str, str]:
     variables = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     if library is not None:
-        found = subprocess.run(
-            [os.environ.get("CC", "cc"), "-print-file-name=libasan.so"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        variables["LD_PRELOAD"] = found.stdout.strip()
+        # libstdc++ too: ONNX Runtime throws, and what catches has to be there before it is loaded.
+        variables["LD_PRELOAD"] = f"{_compilers('libasan.so')} {_compilers('libstdc++.so.6')}"
         variables["ASAN_OPTIONS"] = "detect_leaks=0:quarantine_size_mb=1:hard_rss_limit_mb=3000"
         variables["BITPRIOR_NATIVE_LIBRARY"] = str(library.resolve())
     return variables
+
+
+def _compilers(name: str) -> str:
+    """Return the path of a library that belongs to the C compiler."""
+    command = [os.environ.get("CC", "cc"), f"-print-file-name={name}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _keep(harm: dict[str, Any], folder: Path | None) -> None:

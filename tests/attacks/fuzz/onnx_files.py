@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 
 from attacks.fuzz.bundles import NAME, at_frame, frame_and_operator, operated, own_sensing
 from attacks.fuzz.mutate import WHOLE, mutated
-from attacks.fuzz.seeds import seeds
+from attacks.fuzz.seeds import seed_of, seeds
 from attacks.fuzz.tries import Tries
 from bitprior_export.artefacts.build import build_artefacts
 from bitprior_export.errors import ExportError
@@ -70,7 +70,7 @@ def _graphs(name: str) -> Mapping[str, bytes]:
 
 def _exported(rng: random.Random) -> tuple[str, Any, dict[str, bytes]]:
     """Return a mutated bundle with the files that export makes of it, if it makes any."""
-    name = rng.choice(list(seeds()))
+    name = seed_of(rng)
     data = mutated(seeds()[name], rng.randrange(2**32))
     try:
         models = build_artefacts(decode_bundle(data), load_profile("pc"))

@@ -6,7 +6,9 @@ it died of. Seconds are of the processor: other work on the machine is not the f
 
 import gc
 import json
+import os
 import re
+import resource
 import sys
 import tempfile
 import time
@@ -19,11 +21,16 @@ from attacks.fuzz.cases import Case, case_of
 from attacks.fuzz.seeds import seeds
 from attacks.fuzz.tries import Tries
 
+# Of memory that is asked for, used or not.
+_ADDRESSES = 2**33
+
 
 def main() -> None:
     """Try ``count`` cases from ``first`` on."""
     first, count = (int(word) for word in sys.argv[1:3])
     warnings.simplefilter("ignore")
+    if "LD_PRELOAD" not in os.environ:  # the sanitizers reserve more, and have a limit of their own
+        resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES))
     seeds()
     for number in range(first, first + count):
         case = made(number)
