@@ -10,6 +10,7 @@ from bitprior_runtime.engines.base import Engine
 from bitprior_runtime.solvers.latents import hard_threshold
 from bitprior_runtime.solvers.running import ALL, Mask, Method
 from bitprior_runtime.solvers.solution import Array
+from bitprior_runtime.solvers.sums import inner
 
 MAX_TRIALS = 40
 SHRINK = 0.5
@@ -48,6 +49,9 @@ def backtrack(
 
     f(z) <= f(v) + <grad f(v), z - v> + ||z - v||^2 / (2 beta)   (Beck and Teboulle 2009, FISTA)
 
+    The right side is float64, its sums in a fixed order: with an engine whose losses and gradients
+    are the same bits everywhere, so are the steps.
+
     Args:
         evaluate: Gives f, and the gradient if it is worth keeping, of some rows.
         point: v, [R,k].
@@ -66,7 +70,7 @@ def backtrack(
         z = hard_threshold(v - size[:, np.newaxis] * slope, s)
         value, slope_there = evaluate(z, waiting)
         move = z - v
-        model = f[waiting] + (slope * move).sum(axis=1) + (move * move).sum(axis=1) / (2 * size)
+        model = f[waiting] + inner(slope, move) + inner(move, move) / (2 * size)
         fits = value <= model + slack * f[waiting]
         done = waiting[fits]
         end.z[done], end.f[done], end.found[done] = z[fits], value[fits], True

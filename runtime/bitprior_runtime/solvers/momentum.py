@@ -7,6 +7,7 @@ from bitprior_runtime.solvers.backtracking import GROW, backtrack
 from bitprior_runtime.solvers.latents import hard_threshold
 from bitprior_runtime.solvers.running import ALL, Mask, Method
 from bitprior_runtime.solvers.solution import Array
+from bitprior_runtime.solvers.sums import inner
 
 # Of a step size made for plain steps, this much is stable with momentum: see results/.
 SHARE = 0.3
@@ -88,12 +89,7 @@ def extrapolate(v: Array, z: Array, after: Array, theta: Array, rose: Mask) -> t
         rose: Whether f(v) has risen, [R].
     """
     move = after - z
-    uphill = (_inner(v - after, move) > 0) | rose
+    uphill = (inner(v - after, move) > 0) | rose
     begun = np.where(uphill, 1, theta).astype(z.dtype)
     grown = ((1 + np.sqrt(1 + 4 * begun * begun)) / 2).astype(z.dtype)
     return after + ((begun - 1) / grown)[:, np.newaxis] * move, grown
-
-
-def _inner(a: Array, b: Array) -> Array:
-    product: Array = np.cumsum(a.astype(np.float64) * b, axis=1)[:, -1]
-    return product

@@ -6,7 +6,9 @@ import pytest
 from bitprior_runtime.engines.base import Loop
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.solvers import ProximalOptions, hard_threshold, initial_latents, proximal
+from bitprior_runtime.solvers.backtracking import backtrack
 from bitprior_runtime.solvers.momentum import extrapolate
+from bitprior_runtime.solvers.sums import inner
 from builders.problems import (
     ROSENBROCK_MINIMUM,
     ROSENBROCK_START,
@@ -256,3 +258,27 @@ def test_a_projection_needs_a_fixed_step(option):
 def test_an_unknown_projection_is_refused():
     with pytest.raises(UsageError, match="projection none or unit-sphere"):
         ProximalOptions(projection="cube")
+
+
+def test_a_line_search_adds_up_from_the_first_entry_on_in_float64():
+    # ||grad||^2 is 2^24 + 4; in float32 each of the ones is lost, or not, as the order has it.
+    grad = np.array([[2.0**12, 1, 1, 1, 1]], np.float32)
+    asked = []
+
+    def evaluate(z, rows):
+        asked.append(z.copy())
+        # The model around 0 is -beta / 2 ||grad||^2: -2^23 - 2 at first.
+        return np.array([-(2.0**23) - 1 if len(asked) == 1 else -1e9], np.float32), None
+
+    zeros, one = np.zeros((1, 5), np.float32), np.ones(1, np.float32)
+    end = backtrack(evaluate, zeros, np.zeros(1, np.float32), grad, one, None)
+    assert end.beta.tolist() == [0.5]
+    assert end.found.tolist() == [True]
+
+
+def test_inner_products_are_added_up_in_order():
+    a, b = np.random.default_rng(3).standard_normal((2, 3, 1001)).astype(np.float32)
+    expected = [0.0, 0.0, 0.0]
+    for j in range(a.shape[1]):
+        expected = [expected[i] + float(a[i, j]) * float(b[i, j]) for i in range(3)]
+    assert inner(a, b).tolist() == expected
