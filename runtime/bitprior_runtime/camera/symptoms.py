@@ -134,6 +134,7 @@ def _full_scale(values: Floats, table: NDArray[Any] | None) -> Symptom | None:
                 f"(here {top / scale:g} x {scale}): clipped or rescaled"
             )
             return Symptom("full-scale", (place,), text, True)
+    for scale in FULL_SCALES[::-1]:
         if top == scale:
             text = f"reading {place} is {scale}, full scale of {scale.bit_length()} bits: clipped"
             return Symptom("full-scale", (place,), text, True)
