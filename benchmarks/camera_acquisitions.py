@@ -131,7 +131,7 @@ def pots(data: Path) -> Sequence[Case]:
     y = np.empty(4096)
     y[shown] = archive["y_deg0_25ms"].ravel()
     broken = set(shown[[61, 62, 63, 4093, 4094, 4095]].tolist()) | {int(shown[0])}
-    noise = _of_highest(y, (64, 64), broken)
+    noise = noise_of_highest(y, (64, 64), broken)
     found: list[Case] = []
     random = np.random.default_rng(SEED)
     drawn = [random.permutation(4096) for _ in range(PERMUTATIONS)]
@@ -143,7 +143,7 @@ def pots(data: Path) -> Sequence[Case]:
         for number, order in enumerate(orders):
             folder = name.replace(", ", "-").replace(" ", "-")
             folder += f"/{number:02d}" if len(orders) > 1 else ""
-            shots.append(_hadamard_shot(folder, (64, 64), order, y, broken, noise))
+            shots.append(hadamard_shot(folder, (64, 64), order, y, broken, noise))
         found += [Case(name, r, round(r * 4096), shots, reference) for r in ratios]
     return found
 
@@ -156,8 +156,8 @@ def holograms(data: Path) -> Sequence[Case]:
     found = []
     for roi in (257, 25):
         y = archive["y"][archive["roi"].tolist().index(roi)].astype(np.float64)
-        noise = _of_highest(y, (32, 32), {0})
-        shot = _hadamard_shot(f"hologram-roi-{roi}", (32, 32), order, y, {0}, noise)
+        noise = noise_of_highest(y, (32, 32), {0})
+        shot = hadamard_shot(f"hologram-roi-{roi}", (32, 32), order, y, {0}, noise)
         name = f"hologram car and boat, roi {roi}"
         found += [Case(name, r, round(r * 1024), [shot], reference) for r in (0.1, 0.25, 0.5)]
     return found
@@ -302,7 +302,7 @@ def _built(shot: Shot) -> Operator:
     return shot.camera.build()
 
 
-def _hadamard_shot(
+def hadamard_shot(
     folder: str,
     frame: tuple[int, int],
     order: NDArray[np.int64],
@@ -327,7 +327,7 @@ def _hadamard_shot(
     return Shot(folder, camera, {"y": y[order], "order": order}, noise)
 
 
-def _of_highest(y: Floats, frame: tuple[int, int], broken: set[int]) -> float:
+def noise_of_highest(y: Floats, frame: tuple[int, int], broken: set[int]) -> float:
     """Return the deviation of the readings of the highest sequencies, by natural numbers."""
     down, across = np.indices(frame)
     high = (down + across > _HIGHEST * (sum(frame) - 2)).ravel()

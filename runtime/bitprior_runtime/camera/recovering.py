@@ -9,12 +9,14 @@ patterns often do not, it is the mean of photos: a convention, not a measurement
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.camera.calibration import read_calibration
 from bitprior_runtime.camera.camera_file import Camera
 from bitprior_runtime.camera.classical import METHODS, pseudo_inverse, total_variation
 from bitprior_runtime.camera.detector import Corrected, Detector
@@ -88,7 +90,8 @@ class CameraRecovery:
     """A picture and how well it explains the readings.
 
     Attributes:
-        image: float32 [1,1,H,W]; of the prior in [0, 1], of the others not clipped.
+        image: float32 [1,1,H,W]; of the prior in [0, 1], of the others not clipped; corrected by
+            the camera's calibration where it has one, which may leave [0, 1].
         method: One of :data:`ALL_METHODS`.
         scale: Gain, offset and noise of the readings, as fitted to the picture.
         corrected: The readings that were used, and what was left out.
@@ -144,12 +147,21 @@ class CameraRecoverer:
     ) -> None:
         self.covariance = photo_covariance(model)
         self.camera, self._model = camera, model
+        self._calibration = None
+        if camera.calibration is not None:
+            self._calibration = read_calibration(camera.folder / camera.calibration)
         self.operator = camera.build(order)
         pixels = self.operator.frame[0] * self.operator.frame[1]
         self._mirrors = pixels <= _MIRRORED_PIXELS if mirrors is None else mirrors
         self._options: dict[str, Any] = {
             "engine": engine, "kernel": kernel, "threads": threads, "steps": steps
         }  # fmt: skip
+
+    def of(self, camera: Camera) -> "CameraRecoverer":
+        """Return the recoverer of another camera with the same operator."""
+        other = copy(self)
+        other.camera, other._calibration = camera, None
+        return other
 
     @property
     def wanted(self) -> tuple[int, int]:
@@ -223,7 +235,7 @@ class CameraRecoverer:
             judged = self.judged(problem, found)
         left = self._left(problem, found, judged)
         return CameraRecovery(
-            image=found,
+            image=found if self._calibration is None else self._calibration.applied(found),
             method=method,
             scale=judged,
             corrected=problem.corrected,
@@ -364,6 +376,31 @@ class CameraRecoverer:
             found_tv = total_variation(operator, y, problem.noise, nonnegative=nonnegative)
             return found_tv.image, None
         return pseudo_inverse(operator, y).image, None
+
+
+def as_recovered(
+    recoverer: CameraRecoverer, target: NDArray[Any], found: CameraRecovery
+) -> FloatArray:
+    """Return what the same patterns and method make of readings of a known target, [1,1,H,W].
+
+    Without noise, gain and offset: what the resolution of the patterns leaves of the target.
+
+    Args:
+        recoverer: Of the camera.
+        target: [H,W].
+        found: What it recovered, and of which readings.
+    """
+    y = np.full(recoverer.operator.size, np.nan)
+    used = found.corrected.used
+    seen = recoverer.operator.forward(np.asarray(target, np.float32)[np.newaxis, np.newaxis])
+    y[used] = seen[0, used]
+    known = recoverer.camera.detector.offset_is_known
+    ideal = replace(
+        recoverer.camera,
+        detector=Detector(pairs="differenced" if known else "none"),
+        calibration=None,
+    )
+    return recoverer.of(ideal).recover(y, found.method).image
 
 
 def _without(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bitprior_runtime.cli.camera_calibrate import calibrate
 from bitprior_runtime.cli.output import JsonFlag, emit
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.files import check_writable
@@ -21,6 +22,7 @@ def app() -> typer.Typer:
     )
     group.callback()(_group)
     group.command("check")(check)
+    group.command("calibrate")(calibrate)
     return group
 
 
