@@ -15,7 +15,7 @@ from bitprior_devices.cameras.source import Frame
 from bitprior_devices.serve.board import Board
 from bitprior_devices.serve.prior import Prior
 from bitprior_devices.serve.snapshot import Snapshot
-from bitprior_runtime.errors import UsageError
+from bitprior_runtime.errors import BitpriorError, UsageError
 from bitprior_runtime.recovery import FloatArray, Recovery
 
 # Uploads being read, waiting or worked on; the next one is asked to come back.
@@ -39,6 +39,7 @@ class Upload:
         self.bundle = bundle
         self.y = y
         self.recovery: Recovery | None = None
+        self.refusal: BitpriorError | None = None
         self.done = threading.Event()
 
 
@@ -93,9 +94,15 @@ class Worker:
         self._board.update(selected=index)
 
     def submit(self, upload: Upload) -> Recovery | None:
-        """Wait for an upload to be recovered; None if that takes too long or fails."""
+        """Wait for an upload to be recovered; None if that takes too long or fails.
+
+        Raises:
+            BitpriorError: These measurements cannot be recovered, e.g. as they are too large.
+        """
         self._uploads.put(upload)
         upload.done.wait(UPLOAD_SECONDS)
+        if upload.refusal is not None:
+            raise upload.refusal
         return upload.recovery
 
     def run(self, stop: threading.Event, frames: int | None = None) -> None:
@@ -113,7 +120,10 @@ class Worker:
         except queue.Empty:
             return
         try:
-            upload.recovery = self.priors[upload.bundle].recover(upload.y)
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+                upload.recovery = self.priors[upload.bundle].recover(upload.y)
+        except BitpriorError as error:
+            upload.refusal = error
         except Exception:
             # Whatever somebody sent must not end the service for everybody.
             traceback.print_exc()
