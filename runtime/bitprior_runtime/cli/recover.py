@@ -26,6 +26,7 @@ from bitprior_runtime.cli.elsewhere import (
 )
 from bitprior_runtime.cli.output import JsonFlag, emit, progress_bar, warn
 from bitprior_runtime.cli.recover_camera import CameraRequest, recover_camera
+from bitprior_runtime.cli.recover_many import recover_many
 from bitprior_runtime.doubts import doubts_of
 from bitprior_runtime.engines.registry import AUTO
 from bitprior_runtime.errors import UsageError
@@ -73,6 +74,14 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if the result explains too little.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="--camera: a folder of readings, or a file of rows, to a folder of pictures, so "
+            "many at a time.",
+            min=1,
+        ),
+    ] = None,
     operator: OperatorOption = None,
     frame: Annotated[
         str | None,
@@ -127,9 +136,9 @@ def run(
 ) -> None:
     """Recover images: find the latent z whose measurement A(G(z)) is nearest to y."""
     options: dict[str, Any]
+    given = {"--method": method, "--compare": compare or None, "--reference": reference,
+             "--readings": readings, "--jobs": jobs}  # fmt: skip
     if camera is None:
-        given = {"--method": method, "--compare": compare or None, "--reference": reference,
-                 "--readings": readings}  # fmt: skip
         alone = [name for name, value in given.items() if value is not None]
         if alone:
             raise UsageError(f"{alone[0]} with --camera", "no camera file", "name one")
@@ -140,12 +149,20 @@ def run(
         also = [name for name, value in refused.items() if value]
         if also:
             raise UsageError("--camera without other operators", also[0], "leave one out")
-        _check_out(out)
+        many = jobs is not None or (measurements is not None and measurements.is_dir())
+        if not many:
+            _check_out(out)
         options = {"engine": engine, "kernel": kernel, "threads": threads, "steps": steps}
         share = readings or "100%"
         request = CameraRequest(
             camera, measurements, out, method or "prior", compare, reference, share, strict, options
         )
+        if many:
+            single = [name for name in ("--compare", "--reference") if given[name]]
+            if single:
+                raise UsageError("one acquisition", f"{single[0]} with many", "leave it out")
+            recover_many(bundle, request, jobs or 1, json)
+            return
         recover_camera(load(bundle), request, json)
         return
     if stream == (measurements is not None):

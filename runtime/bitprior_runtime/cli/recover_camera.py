@@ -1,7 +1,7 @@
 """``bitprior recover --camera``: the readings of a camera to a picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,7 @@ def recover_camera(model: Model, request: CameraRequest, json: bool) -> None:
     Raises:
         UsageError: Files and options that do not go together; the message says how.
     """
-    if request.method not in ALL_METHODS:
-        found = repr(request.method)
-        raise UsageError(f"--method {', '.join(ALL_METHODS)}", found, "use one of these")
+    check_request(request)
     if request.compare and request.out.suffix != ".png":
         raise UsageError("--compare with --out ending in .png", request.out.name, "rename it")
     camera = read_camera(request.camera)
@@ -89,6 +87,40 @@ def recover_camera(model: Model, request: CameraRequest, json: bool) -> None:
     emit(figures, _lines(recovered, rows, request.out), json)
     if doubts and request.strict:
         raise typer.Exit(1)
+
+
+def check_request(request: CameraRequest) -> None:
+    """Check what does not depend on files.
+
+    Raises:
+        UsageError: No such method.
+    """
+    if request.method not in ALL_METHODS:
+        found = repr(request.method)
+        raise UsageError(f"--method {', '.join(ALL_METHODS)}", found, "use one of these")
+
+
+def recover_one(
+    model: Model, request: CameraRequest, row: int | None
+) -> tuple[CameraRecovery, dict[str, Any]]:
+    """Recover one of many acquisitions, write its picture, and return it with its figures.
+
+    Args:
+        model: A photo prior.
+        request: What to do.
+        row: Of the readings; None: as the camera file says.
+
+    Raises:
+        UsageError: Readings that do not serve.
+    """
+    camera = read_camera(request.camera)
+    if row is not None:
+        camera = replace(camera, row=row, column=None)
+    readings, recoverer = _opened(model, camera, request)
+    share = parse_share(request.share, recoverer.operator.size)
+    found = recoverer.recover(readings.values, request.method, share=share)
+    _write(request.out, found.image)
+    return found, _figures(found, None)
 
 
 def parse_share(text: str, size: int) -> float:
