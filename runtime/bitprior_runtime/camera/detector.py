@@ -27,6 +27,7 @@ PAIRS = ("none", "interleaved", "halves", "differenced")
 NOISES = ("estimated", "gaussian", "poisson", "poisson-gauss")
 SIGNS = ("fixed", "free")
 MOST_LAG = 8
+_LARGEST = 1e60
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,6 +337,7 @@ def _real(name: str, value: Any, positive: bool) -> None:
     if value is None and name not in ("dark", "outlier_limit"):
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not np.isfinite(value) or (positive and not value > 0):
-        expected = f"{name}, a {'positive ' if positive else ''}number"
-        raise UsageError(expected, f"{value!r}", "change it")
+    # Squares and quotients of such numbers are finite.
+    if not number or not abs(value) <= _LARGEST or (positive and not value >= 1 / _LARGEST):
+        expected = f"{name}, a {'positive ' if positive else ''}number of at most {_LARGEST:g}"
+        raise UsageError(expected, f"{value!r}"[:80], "change it")

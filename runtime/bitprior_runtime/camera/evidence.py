@@ -217,7 +217,7 @@ def _restricted(inverse: Floats, x: Floats, y: Floats) -> tuple[float, float]:
     seen = x.T @ (inverse * y)
     solved = np.linalg.solve(gram, seen) if x.shape[1] else seen
     quadratic = float(y @ (inverse * y) - seen @ solved)
-    variance = max(quadratic / free, 1e-300)
+    variance = max(quadratic / max(free, 1), 1e-300)  # none free: nothing is left over
     volume = float(np.linalg.slogdet(gram)[1]) if x.shape[1] else 0.0
     return -0.5 * (free * np.log(variance) - float(np.log(inverse).sum()) + volume), variance
 

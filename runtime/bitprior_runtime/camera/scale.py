@@ -177,10 +177,16 @@ def _profiled(
     return best[1:]
 
 
+# Its square would vanish.
+_NO_GAIN = 1e-100
+
+
 def _gains(a: float, c: float, weight: float, sign: str, known: float | None) -> tuple[float, ...]:
     if known is not None:
         return (known,)
+    if not weight > 0:  # an offset takes all that the readings could say
+        return ()
     root = float(np.sqrt(c * c + 4 * weight * a))
     roots = ((-c + root) / (2 * weight), (-c - root) / (2 * weight))
     chosen = roots if sign == "free" else roots[:1]
-    return tuple(gain for gain in chosen if gain != 0)
+    return tuple(gain for gain in chosen if abs(gain) > _NO_GAIN)

@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from attacks.fuzz import bundles, onnx_files, operators, readings
+from attacks.fuzz import bundles, cameras, onnx_files, operators, readings
 from attacks.fuzz.tries import Tries
 
 Files: TypeAlias = Mapping[str, bytes]
-# Half are bundles: they reach the kernels.
-KINDS = ("bundle", "bundle", "bundle", "bundle", "bundle", "onnx", "operator", "reading")
+# Most are bundles: they reach the kernels.
+KINDS = (*("bundle",) * 5, "onnx", "operator", "reading", "camera", *("bundle",) * 3)
+
+MAKERS = {
+    "bundle": bundles.made,
+    "camera": cameras.made,
+    "onnx": onnx_files.made,
+    "operator": operators.made,
+    "reading": readings.made,
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,5 @@ def case_of(number: int) -> Case:
     """Return the trial of a number; the same in every process."""
     kind = KINDS[number % len(KINDS)]
     rng = random.Random(number)
-    module = {"bundle": bundles, "onnx": onnx_files, "operator": operators, "reading": readings}
-    name, files, attempt = module[kind].made(rng)
+    name, files, attempt = MAKERS[kind](rng)
     return Case(f"{kind} {name}", files, attempt)

@@ -26,7 +26,7 @@ _NUMBERS = (
     "1024", "16384", "99999", "999999999", "-1", "1.5", "1e3", "", "\u0663", "0x10", " 4", "4 ",
     "+4", "00004", "nan", "9" * 40,
 )  # fmt: skip
-_FRAMES = (
+FRAMES = (
     *("8x8",) * 60, "9x7", "33x40", "1x1", "64x64", "128x128", "0x8", "8", "99999x99999", "2x3",
     "\u0668x8", "-8x8", "8x8x8", "", "8x8\n", "4096x4096",
 )  # fmt: skip
@@ -43,7 +43,7 @@ _PIXELS = 2**13
 
 def made(rng: random.Random) -> tuple[str, dict[str, bytes], Callable[[Path], Tries]]:
     """Return the text's kind, the files, and what is done with them."""
-    frame = rng.choice(_FRAMES)
+    frame = rng.choice(FRAMES)
     text = operator_text(rng)
     matrices = [matrix(rng), matrix(rng)]
     members = {"A": npy(matrices[0], rng), "B": npy(matrices[1], rng)}
@@ -95,7 +95,7 @@ def operator_text(rng: random.Random) -> str:
             f"walsh-blocks:m={number()},size={number()}",
             f"hadamard:order={order},m={number()}", f"hadamard:m=20,rows={file}",
             f"patterns:{file},frame=8x8", f"patterns:{file},frame=8x8,packed={packed}",
-            f"patterns:{file},frame={rng.choice(_FRAMES)},rows={file}",
+            f"patterns:{file},frame={rng.choice(FRAMES)},rows={file}",
             rng.choice(_FORMS), rng.choice(_FORMS).replace("FILE.npz#KEY", file),
         )
     )  # fmt: skip
