@@ -7,7 +7,7 @@ import pytest
 
 from bitprior_runtime.camera.camera_file import read_camera
 from bitprior_runtime.cli.main import run
-from bitprior_runtime.images import read_images
+from bitprior_runtime.images.read import read_whole_images
 from bitprior_train.photo.leaves import dead_leaves
 
 TEXT = """operator = "hadamard:order=sequency,m=60"
@@ -44,7 +44,7 @@ def test_a_folder_becomes_a_folder_of_pictures_and_is_not_recovered_twice(folder
     found = json.loads(capsys.readouterr().out)
     assert (found["recovered"], found["there"], found["failed"]) == (3, 0, 0)
     assert all(row["explained"] > 0.3 for row in found["rows"])
-    assert read_images(folder / "out/a.png").shape[-2:] == (16, 16)
+    assert read_whole_images(folder / "out/a.png", 1).shape[-2:] == (16, 16)
     (folder / "out/b.png").unlink()
     before = (folder / "out/a.png").stat().st_mtime_ns
     assert recover(folder, "readings", "--json") == 0
