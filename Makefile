@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TRAINING := .venv-training
 DEEPINV := .venv-deepinv
+ATHERIS := .venv-atheris
 # Real images for the MNIST tests, if there are any: see "Data" in the README.
 export BITPRIOR_DATA ?= $(abspath ../shared/data)
 
@@ -70,6 +71,26 @@ fuzz: $(STAMP)
 	cd tests && "$(abspath $(BIN))/python" -m attacks.fuzz --count $(FUZZ) --first $(FUZZ_FIRST) \
 		--library "$(abspath build/sanitizers/_native.so)" --out "$(abspath build/fuzz)"
 
+# The readers of files and texts under atheris (coverage-guided), in an environment of its own, since it
+# has wheels for few Pythons: some seconds a reader. What did harm is in build/readers.
+READERS := bundle npy npz operator measured camera text
+READER_SECONDS ?= 120
+.PHONY: fuzz-readers
+fuzz-readers: $(STAMP) $(ATHERIS)/.installed
+	cd tests && ../$(BIN)/python -m attacks.fuzz.corpus ../build/readers/seeds
+	for reader in $(READERS); do \
+		mkdir -p build/readers/$$reader && \
+		PYTHONPATH=tests:runtime $(ATHERIS)/bin/python -m attacks.fuzz.readers $$reader \
+			-max_total_time=$(READER_SECONDS) -timeout=10 -rss_limit_mb=1500 -max_len=70000 \
+			-artifact_prefix=build/readers/$$reader- build/readers/$$reader build/readers/seeds/$$reader \
+			|| exit 1; \
+	done
+
+$(ATHERIS)/.installed: constraints.txt
+	$(PYTHON) -m venv $(ATHERIS)
+	$(ATHERIS)/bin/pip install --quiet --constraint constraints.txt atheris==3.0.0 numpy safetensors
+	touch $@
+
 # onnxruntime-training takes the place of onnxruntime, so it has an environment of its own.
 test-training: $(TRAINING)/.installed
 	$(TRAINING)/bin/pytest -m training tests/export/graphs/training
@@ -124,4 +145,4 @@ $(DEEPINV)/.installed: pyproject.toml constraints-deepinv.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(TRAINING) $(DEEPINV) .arm .board demo dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(TRAINING) $(DEEPINV) $(ATHERIS) .arm .board demo dist build .mypy_cache .ruff_cache .pytest_cache
