@@ -118,7 +118,8 @@ def test_every_step_of_the_page_is_done(printed, folder):
 def test_the_page_shows_what_the_commands_print(printed):
     begin = output_of(printed, "head -4").rstrip().splitlines()
     assert "\n".join(f"    {line}" for line in begin) in TEXT
-    advice = [line for line in output_of(printed, "bitprior camera").splitlines() if "change:" in line]
+    told = output_of(printed, "bitprior camera").splitlines()
+    advice = [line for line in told if "change:" in line]
     assert len(advice) == 1
     quoted = re.search(r"^    (change: .+)$", TEXT, re.MULTILINE)
     assert quoted is not None
