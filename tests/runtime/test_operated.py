@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from bitprior_runtime import operated
 from bitprior_runtime.errors import BitpriorError, UsageError
-from bitprior_runtime.model import Model
-from bitprior_runtime.sensing import Blocks, Matrix
+from bitprior_runtime.model import Model, load
+from bitprior_runtime.sensing import Blocks, Hadamard, Matrix, Patterns, Rows
 from builders.bundles import tiny_bundle
 from builders.photo import photo_bundle
 from builders.searching import made_up_photos
@@ -128,7 +129,7 @@ BAD_CALLS = {
     "another length": ({"y": Y[:, :-1]}, f"m = {OPERATOR.size}"),
     "NaN": ({"y": np.where(np.arange(Y.shape[1]) == 3, np.nan, Y)}, "NaN or Inf in 2 of 2"),
     "whole numbers": ({"y": Y.astype(int)}, "dtype int64"),
-    "negative noise": ({"noise": -1.0}, "noise >= 0"),
+    "negative noise": ({"noise": -1.0}, "noise from 0"),
     "restarts": ({"restarts": 3}, "restarts"),
     "a seed": ({"seed": 3}, "seed"),
     "mirrored": ({"mirrored": True}, "mirrored"),
@@ -174,3 +175,35 @@ def test_a_prior_of_one_size_refuses_a_smaller_frame(dense: Model) -> None:
     operator = Matrix(np.eye(2)[:1], (1, 2))
     with pytest.raises(UsageError):
         dense.recover(np.zeros((1, 1), np.float32), operator=operator)
+
+
+def test_patterns_with_a_transform_and_stacks_serve_both_engines(model: Model) -> None:
+    frame = (16, 8)
+    photos = made_up_photos(1, *frame)
+    stack = np.random.default_rng(0).integers(0, 2, (150, *frame), dtype=np.uint8)
+    for operator in (Hadamard(frame, m=40), Patterns(stack), Rows(Hadamard(frame), np.arange(9))):
+        y = operator.forward(photos)
+        plain, whole = (
+            model.recover(y, operator=operator, noise=0.2, engine=engine)
+            for engine in ("float", "integer")
+        )
+        assert plain.image.shape == photos.shape
+        assert np.sqrt(np.mean((plain.image - whole.image) ** 2)) < 0.05
+
+
+def test_an_operator_too_large_for_a_matrix_is_estimated_by_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    operator = Hadamard((32, 32), m=200)
+    y = operator.forward(made_up_photos(1, 32, 32))
+    matrix = load("photo-4bit").recover(y, operator=operator, noise=0.5)
+    monkeypatch.setattr(operated, "fits", lambda _: False)
+    steps = load("photo-4bit").recover(y, operator=operator, noise=0.5)
+    assert np.sqrt(np.mean((matrix.image - steps.image) ** 2)) < 0.02
+
+
+def test_the_integer_engine_refuses_frames_that_it_would_have_to_write_out(model: Model) -> None:
+    operator = Hadamard((128, 64), m=10)
+    y = np.zeros((1, 10), np.float32)
+    with pytest.raises(UsageError, match="float engine"):
+        model.recover(y, operator=operator, engine="integer")

@@ -66,7 +66,8 @@ class ChannelSum(_Channels):
         """Return y, float32 [B,m], of images x [B,C,H,W]."""
         images = self._images(x)
         parts = [a.forward(images[:, c : c + 1]) for c, a in enumerate(self.operators)]
-        return np.sum(parts, axis=0, dtype=np.float32)
+        found: FloatArray = np.sum(parts, axis=0, dtype=np.float32)
+        return found
 
     def adjoint(self, r: NDArray[Any]) -> FloatArray:
         """Return A^T r, float32 [B,C,H,W], of measurements r [B,m]."""

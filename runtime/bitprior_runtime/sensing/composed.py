@@ -52,7 +52,7 @@ class Rows(Framewise):
         if self._once:
             spread[:, self.indices] = rows
         else:
-            np.add.at(spread, (slice(None), self.indices), rows)
+            np.add.at(spread.T, self.indices, rows.T)
         return self.operator.adjoint(spread)[:, 0]
 
     def _words(self) -> Iterable[str]:

@@ -63,32 +63,41 @@ class Covariance:
         down, right = np.minimum(down, 2 * height - down), np.minimum(right, 2 * width - right)
         inside = (down < height) & (right < width)
         ring[inside] = lags[down[inside], right[inside]]
-        return OnFrame((height, width), np.fft.rfft2(ring))
+        return OnFrame((height, width), ring.shape, np.fft.rfft2(ring), 0.0)
+
+    def positive(self, height: int, width: int) -> "OnFrame":
+        """Return nearly the covariance of the pixels of a frame, and surely one of some images.
+
+        Estimated tables, and what is beyond them, need not be: x^T C x may be negative. Frames no
+        larger than the table are taken as they are. For others, what two pixels 128 apart have in
+        common all have; the rest is brought to zero there by a raised cosine, and what its
+        spectrum has below zero is left out. Near lags are right to 2 % of the variance, long ones
+        to a tenth of it.
+        """
+        if max(height, width) <= len(self.table):
+            return self.on(height, width)
+        return self._windowed(height, width)
 
     def drawn(
         self, signs: Callable[[tuple[int, int]], NDArray[Any]], frame: tuple[int, int]
     ) -> Floats:
-        """Return made-up photos less their mean, [H,W], whose covariance is nearly C.
-
-        A torus has no covariance that falls and stays: what two pixels 128 apart have in common,
-        all have, and the rest is brought to zero there by a raised cosine. Near lags are right to
-        2 % of the variance, long ones to a tenth of it.
+        """Return made-up photos less their mean, [H,W], of the covariance of :meth:`positive`.
 
         Args:
             signs: Gives white noise of variance 1 of a shape.
             frame: (H, W).
         """
-        height, width = frame
+        return self._windowed(*frame).drawn(signs)
+
+    def _windowed(self, height: int, width: int) -> "OnFrame":
         torus = 2 * max(height, _NEAR), 2 * max(width, _NEAR)
         lags = self._lags(torus[0] // 2 + 1, torus[1] // 2 + 1)
         down, right = (np.minimum(np.arange(n), np.arange(n, 0, -1)) for n in torus)
         shared = float(lags[_NEAR, 0])
         window = np.outer(_raised_cosine(down), _raised_cosine(right))
         kernel = (lags[np.ix_(down, right)] - shared) * window
-        root = np.sqrt(np.maximum(np.fft.rfft2(kernel).real, 0))
-        photo = np.fft.irfft2(np.fft.rfft2(signs(torus)) * root, s=torus)[:height, :width]
-        found: Floats = photo + np.sqrt(shared) * float(signs((1, 1))[0, 0])
-        return found
+        spectrum = np.maximum(np.fft.rfft2(kernel).real, 0)
+        return OnFrame((height, width), torus, spectrum, shared)
 
     def _lags(self, height: int, width: int) -> Floats:
         """Return the table grown to the lags of a rectangle."""
@@ -107,20 +116,28 @@ class Covariance:
 
 
 class OnFrame:
-    """C of a frame's pixels as a convolution on a torus of twice its size.
+    """C of a frame's pixels: a convolution on a torus, and what all pixels have in common.
 
-    Memory: the spectrum, 48 H W bytes.
+    Memory: the spectrum, at most 12 bytes for each place of the torus.
 
     Args:
         frame: (H, W).
-        spectrum: Transform of the covariance on the torus, [2 H, W + 1].
+        torus: Its sides, each at least twice the frame's.
+        spectrum: Transform of the covariance on the torus, as ``numpy.fft.rfft2`` has it.
+        shared: Covariance of any two pixels beside that.
     """
 
-    def __init__(self, frame: tuple[int, int], spectrum: NDArray[np.complex128]) -> None:
+    def __init__(
+        self,
+        frame: tuple[int, int],
+        torus: tuple[int, int],
+        spectrum: NDArray[Any],
+        shared: float,
+    ) -> None:
         self.frame = frame
-        self._torus = 2 * frame[0], 2 * frame[1]
-        self._spectrum = spectrum
-        self._single = spectrum.astype(np.complex64)
+        self._torus, self._spectrum, self._shared = torus, spectrum, shared
+        kind = np.complex64 if spectrum.dtype.kind == "c" else np.float32
+        self._single = spectrum.astype(kind)
 
     def times(self, images: NDArray[Any]) -> NDArray[Any]:
         """Return C x of images [N,H,W], one at a time: in float32 if they are, else in float64."""
@@ -131,6 +148,20 @@ class OnFrame:
         for image, out in zip(images, found, strict=True):
             spectrum = np.fft.rfft2(image, s=self._torus) * known
             out[:] = np.fft.irfft2(spectrum, s=self._torus)[:height, :width]
+            if self._shared:
+                out += self._shared * image.sum(dtype=np.float64)
+        return found
+
+    def drawn(self, signs: Callable[[tuple[int, int]], NDArray[Any]]) -> Floats:
+        """Return an image [H,W] of this covariance, of a spectrum that is nowhere below zero.
+
+        Args:
+            signs: Gives white noise of variance 1 of a shape.
+        """
+        height, width = self.frame
+        white = np.fft.rfft2(signs(self._torus)) * np.sqrt(self._spectrum)
+        image = np.fft.irfft2(white, s=self._torus)[:height, :width]
+        found: Floats = image + np.sqrt(self._shared) * float(signs((1, 1))[0, 0])
         return found
 
 

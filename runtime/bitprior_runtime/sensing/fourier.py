@@ -1,6 +1,7 @@
 """Cosine transforms, and fringes in three or four phase steps."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +44,15 @@ class Cosines(Framewise):
         sums = i * frame[1] + j * frame[0]  # in whole numbers, so that equal ones are equal
         self._index = np.argsort(sums.ravel(), kind="stable")[:m]
 
-    def _measured(self, images: FloatArray) -> FloatArray:
+    def _measured(self, images: FloatArray) -> NDArray[Any]:
         spectrum = self._down @ images @ self._across.T
-        found: FloatArray = spectrum.reshape(len(images), -1)[:, self._index]
+        found: NDArray[Any] = spectrum.reshape(len(images), -1)[:, self._index]
         return found
 
-    def _back(self, rows: FloatArray) -> FloatArray:
+    def _back(self, rows: FloatArray) -> NDArray[Any]:
         spectrum = np.zeros((len(rows), self.frame[0] * self.frame[1]), np.float32)
         spectrum[:, self._index] = rows
-        found: FloatArray = self._down.T @ spectrum.reshape(-1, *self.frame) @ self._across
+        found: NDArray[Any] = self._down.T @ spectrum.reshape(-1, *self.frame) @ self._across
         return found
 
 
@@ -93,20 +94,22 @@ class Fringes(Framewise):
         self._turns = np.exp(1j * phases).astype(np.complex64)
         self._at = self.frequencies[:, 0] % frame[0], self.frequencies[:, 1] % frame[1]
 
-    def _measured(self, images: FloatArray) -> NDArray[np.float32]:
+    def _measured(self, images: FloatArray) -> NDArray[Any]:
         # Sum of x cos(t + p) = Re(conj(X) exp(i p)), with X = sum of x exp(-i t).
         found = np.fft.fft2(images)[:, self._at[0], self._at[1]]
         waves = (np.conj(found)[:, :, np.newaxis] * self._turns).real
         light = images.sum(axis=(1, 2), dtype=np.float64)[:, np.newaxis, np.newaxis]
-        return (0.5 * (light + waves)).astype(np.float32).reshape(len(images), -1)
+        y: NDArray[Any] = 0.5 * (light + waves)
+        return y.reshape(len(images), -1)
 
-    def _back(self, rows: FloatArray) -> NDArray[np.float32]:
+    def _back(self, rows: FloatArray) -> NDArray[Any]:
         by_step = rows.reshape(len(rows), -1, self._steps)
         spectrum = np.zeros((len(rows), *self.frame), np.complex128)
         spectrum[:, self._at[0], self._at[1]] = by_step @ self._turns
         waves = np.fft.ifft2(spectrum).real * (self.frame[0] * self.frame[1])
         light = rows.sum(axis=1, dtype=np.float64)[:, np.newaxis, np.newaxis]
-        return (0.5 * (light + waves)).astype(np.float32)
+        back: NDArray[Any] = 0.5 * (light + waves)
+        return back
 
     def _words(self) -> Iterable[str]:
         return (f"{len(self.frequencies)} frequencies in {self._steps} steps",)

@@ -1,21 +1,16 @@
 """The linear estimate of an operator too large to be written out, by conjugate gradients."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.sensing.conjugate_gradients import Applied, ConjugateGradients
 from bitprior_runtime.sensing.covariance import Covariance
 from bitprior_runtime.sensing.gram import fit, grams, has_written_rows
 from bitprior_runtime.sensing.linear_estimate import FLOOR, LEAST_OPEN, check_noise
 from bitprior_runtime.sensing.operator import FloatArray, Operator, Shape, channels_of
 
-Applied = Callable[[FloatArray], NDArray[Any]]
-
-# A solution is taken when its residual is this share of what the coarse space left.
-TOLERANCE = 5e-3
-ITERATIONS = 100
 # Made-up photos that say how much is left unknown, and the side of the squares of pixels over
 # which their errors are averaged.
 _PHOTOS = 16
@@ -26,17 +21,18 @@ _SEED = 20261129
 _ORTHOGONAL = 1e-4
 # Smooth images down and across whose measurements are solved for directly.
 _SMOOTH = 8
-_RANK = 1e-6
 
 
 class IterativeEstimate:
     """What :class:`~bitprior_runtime.sensing.linear_estimate.LinearEstimate` is, without a matrix.
 
     K r = C A^T (A C A^T + s I)^-1 r with s = noise^2 + 1e-7 trace(A C A^T) / m is found by
-    conjugate gradients, preconditioned by the diagonal, to a residual of 1e-3 of r or for 100
-    steps. C is applied by Fourier transforms, A by the operator itself. P is the same with a
-    multiple of the identity for C; where the rows are orthogonal and of one length, A A^T = c I,
-    which two random vectors tell, it is a multiple of A^T.
+    conjugate gradients, preconditioned by the diagonal and a coarse space of 64 smooth images, to
+    a residual of 5e-3 of what the coarse space left of r, or for 100 steps. C is applied by
+    Fourier transforms, A by the operator itself; on frames larger than the table of C it is
+    :meth:`~bitprior_runtime.sensing.covariance.Covariance.positive`. P is the same with a multiple
+    of the identity for C; where the rows are orthogonal and of one length, A A^T = c I, which two
+    random vectors tell, it is a multiple of A^T.
 
     The diagonal of A C A^T, and the deviation, come from 16 made-up photos of covariance C drawn
     from a fixed seed: the mean of the squared errors that K makes of them, averaged over squares
@@ -66,7 +62,7 @@ class IterativeEstimate:
 
     def __init__(self, operator: Operator, covariance: Covariance, noise: float = 0.0) -> None:
         self.operator, self.noise = operator, check_noise(noise)
-        self._on = covariance.on(*operator.frame)
+        self._on = covariance.positive(*operator.frame)
         random = np.random.default_rng(_SEED)
         photos = self._photos(covariance, random)
         signal = self._diagonal(photos, self._on.times)
@@ -75,7 +71,7 @@ class IterativeEstimate:
         self._alike: Applied = lambda rows: self._measured(self._back(rows))
         if has_written_rows(operator) and fit(operator):
             times, self._alike = grams(operator, self._on)
-        self._solver = _Solver(times, signal, self.noise, coarse)
+        self._solver = ConjugateGradients(times, signal, self.noise, coarse)
         self._variance = float(covariance.table[0, 0])
         self._white = self._white_solver(random)
         self.deviation = self._left(photos, random)
@@ -132,7 +128,7 @@ class IterativeEstimate:
         coarse = self._measured(_cosines(self.operator.frame, 1))
         diagonal = self._diagonal(noise, lambda images: level * images)
         alike = self._alike
-        return _Solver(lambda rows: level * alike(rows), diagonal, self.noise, coarse)
+        return ConjugateGradients(lambda rows: level * alike(rows), diagonal, self.noise, coarse)
 
     def _photos(self, covariance: Covariance, random: np.random.Generator) -> FloatArray:
         frame = self.operator.frame
@@ -164,91 +160,17 @@ class IterativeEstimate:
             y = self._measured(some)
             y += np.float32(self.noise) * _signs(random, y.shape)
             squares += np.square(some - self.estimate(y)[:, 0], dtype=np.float64).sum(axis=0)
-        return np.sqrt(_averaged(squares / len(photos))).astype(np.float32)
-
-
-class _Solver:
-    """Solves (S + s I) q = r by conjugate gradients, every row of r by itself.
-
-    The preconditioner is the diagonal beside a coarse space, in which the system is solved
-    directly: balancing (Mandel, Comm. Numer. Meth. Eng. 9, 1993). The coarse space is what a few
-    smooth images measure: S has by far its largest eigenvalues there.
-
-    Args:
-        times: Multiplies rows [N,m] by S.
-        diagonal: That of S, about, [m].
-        noise: s is its square and 1e-7 of the diagonal's mean.
-        coarse: Measurements of the smooth images, [k,m].
-    """
-
-    def __init__(
-        self, times: Applied, diagonal: NDArray[np.float64], noise: float, coarse: FloatArray
-    ) -> None:
-        self._times = times
-        added = noise * noise + FLOOR * float(diagonal.mean())
-        self._added = np.float32(added)
-        floor = np.maximum(diagonal + added, 1e-3 * float(diagonal.mean()) * FLOOR)
-        self._weight = (1 / floor if added > 0 else np.zeros(len(diagonal))).astype(np.float32)
-        self._coarse = self._independent(coarse)
-        self._image = self._product(self._coarse)
-        inner = self._coarse.astype(np.float64) @ self._image.T.astype(np.float64)
-        inner = (inner + inner.T) / 2
-        self._inner = np.linalg.pinv(inner, rcond=_RANK, hermitian=True)
-
-    def __call__(self, rows: FloatArray) -> FloatArray:
-        solved = self._solved(rows)
-        found, left = solved @ self._coarse, rows - solved @ self._image
-        enough = TOLERANCE**2 * _dot(left, left)
-        tilted = self._tilted(left)
-        ahead, level = tilted, _dot(left, tilted)
-        for _ in range(ITERATIONS):
-            if (_dot(left, left) <= enough).all():
-                break
-            product = self._product(ahead)
-            curve = _dot(ahead, product)
-            # A row that is solved goes nowhere.
-            pace = np.divide(level, curve, out=np.zeros_like(level), where=curve > 0)
-            pace *= _dot(left, left) > enough
-            step = pace[:, np.newaxis].astype(np.float32)
-            found += step * ahead
-            left -= step * product
-            tilted = self._tilted(left)
-            before, level = level, _dot(left, tilted)
-            turn = np.divide(level, before, out=np.zeros_like(level), where=before > 0)
-            ahead = tilted + turn[:, np.newaxis].astype(np.float32) * ahead
+        found: FloatArray = np.sqrt(_averaged(squares / len(photos))).astype(np.float32)
         return found
-
-    def _product(self, rows: FloatArray) -> FloatArray:
-        return (self._times(rows) + self._added * rows).astype(np.float32)
-
-    def _solved(self, rows: FloatArray) -> FloatArray:
-        """Return the weights of the coarse space that solve for what rows are in it."""
-        return ((rows @ self._coarse.T) @ self._inner).astype(np.float32)
-
-    def _tilted(self, rows: FloatArray) -> FloatArray:
-        """Return rows times the preconditioner: direct in the coarse space, diagonal beside it."""
-        solved = self._solved(rows)
-        beside = (rows - solved @ self._image) * self._weight
-        back = ((beside @ self._image.T) @ self._inner).astype(np.float32)
-        found: FloatArray = beside + (solved - back) @ self._coarse
-        return found
-
-    def _independent(self, coarse: FloatArray) -> FloatArray:
-        """Return orthonormal rows that span what the coarse ones span."""
-        _, values, rows = np.linalg.svd(coarse.astype(np.float64), full_matrices=False)
-        return rows[values > _RANK * values[0]].astype(np.float32)
 
 
 def _cosines(frame: Shape, count: int) -> FloatArray:
     """Return the smoothest images of a frame, count down times count across, [k,H,W]."""
     waves = [np.cos(np.pi * np.outer(np.arange(min(count, side)), np.arange(side) + 0.5) / side)
              for side in frame]  # fmt: skip
-    found = waves[0][:, np.newaxis, :, np.newaxis] * waves[1][:, np.newaxis]
-    return found.reshape(-1, *frame).astype(np.float32)
-
-
-def _dot(a: FloatArray, b: FloatArray) -> NDArray[np.float64]:
-    return np.einsum("bm,bm->b", a, b, dtype=np.float64)
+    outer = waves[0][:, np.newaxis, :, np.newaxis] * waves[1][:, np.newaxis]
+    found: FloatArray = outer.reshape(-1, *frame).astype(np.float32)
+    return found
 
 
 def _signs(random: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:

@@ -27,6 +27,9 @@ _LATENTS = 12
 _ENOUGH = 1e-2
 _NOISE = 2.0
 _REJECTIONS = 3
+# Multiple of the loss at the start above which the trained steps are taken back: a schedule may
+# diverge with operators unlike those it was trained with. Chosen on photos of the training set.
+_WORSE = 2.0
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,7 @@ def _search(
             if progress is not None:
                 progress(taken, steps)
         lost = ~(f <= searching.without_photo)
+        lost |= (f > _WORSE * history[0]) & (f > _NOISE * searching.noise_loss)
     if lost.any():
         z = np.where(lost[:, np.newaxis], z0, z)
         image, residual, f = searching.drawn(z)

@@ -13,6 +13,9 @@ from bitprior_runtime.sensing.linear_estimate import LinearEstimate
 from bitprior_runtime.sensing.operator import FloatArray
 from bitprior_runtime.solvers.solution import Array
 
+# Base-2 logarithm of the share of a pixel's deviation that is left open; trainings saw -3.2.
+_PINNED = -3.5
+
 Linear: TypeAlias = LinearEstimate | IterativeEstimate | ExactEstimate
 
 
@@ -152,9 +155,19 @@ class Searching:
         return self._by_channel(step.shrinkage, back)
 
     def corrected(self, image: Array, residual: Array) -> Array:
-        """Return the image with the linear estimate of what its residual says, in [0,1]."""
+        """Return the image with the linear estimate of what its residual says, in [0,1].
+
+        The weight of the estimate is learned. Where the measurements leave next to nothing open,
+        more than in any training, and the image still misses them by more than their noise, they
+        are believed instead: the weight is 1. Without a noise level nothing tells a miss.
+        """
         weight = _told(self._schedule.correction, self._features)
-        found: Array = np.clip(image + weight * self._linear.estimate(residual), 0, 1)
+        estimate = self._linear.estimate(residual)
+        found: Array = np.clip(image + weight * estimate, 0, 1)
+        if self.noise_loss > 0 and self._features[1] < _PINNED:
+            left = self._linear.loss(self._y - self._linear.operator.forward(found))
+            missed = (left > self.noise_loss)[:, np.newaxis, np.newaxis, np.newaxis]
+            found = np.where(missed, np.clip(image + estimate, 0, 1), found)
         return found
 
     def _by_channel(self, values: Array, z: Array) -> Array:

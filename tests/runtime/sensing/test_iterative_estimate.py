@@ -115,6 +115,18 @@ def test_made_up_photos_have_nearly_the_covariance() -> None:
     assert near.max() < 0.2 * scale
 
 
+def test_beyond_its_table_the_covariance_is_one_of_some_images() -> None:
+    """The table's continuation is not: of all patterns the steps would lead nowhere."""
+    c = COVARIANCE.positive(96, 70)
+    images = np.random.default_rng(3).standard_normal((4, 96, 70)).astype(np.float32)
+    images[1:3] = np.cos(np.arange(70) * np.array([[[1.3]], [[np.pi]]]))
+    assert (np.sum(images * c.times(images), axis=(1, 2)) > 0).all()
+    operator = Hadamard((128, 128))
+    photo = made_up_photos(1, 128, 128) - np.float32(COVARIANCE.mean)
+    found = IterativeEstimate(operator, COVARIANCE, 0.5)
+    assert np.sqrt(np.mean((found.estimate(operator.forward(photo)) - photo) ** 2)) < 0.01
+
+
 def test_small_operators_are_written_out_and_large_ones_are_not() -> None:
     assert fits(Hadamard((32, 32), m=200))
     assert not fits(Hadamard((64, 64), m=1024))

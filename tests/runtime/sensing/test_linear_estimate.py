@@ -75,5 +75,5 @@ def test_an_operator_of_another_kind_is_written_out_whatever_its_rows_see() -> N
 
 @pytest.mark.parametrize("noise", [-0.1, np.nan, np.inf])
 def test_noise_that_is_no_deviation_is_refused(noise: float) -> None:
-    with pytest.raises(UsageError, match="noise >= 0"):
+    with pytest.raises(UsageError, match="noise from 0"):
         LinearEstimate(Blocks(rows(5, 16), 4, (8, 8)), COVARIANCE, noise)

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from bitprior_runtime.errors import UsageError
+from bitprior_runtime.model import load
 from bitprior_runtime.sensing import Blocks
 from bitprior_runtime.sensing.linear_estimate import LinearEstimate
 from bitprior_runtime.solvers import learned as module
@@ -118,6 +119,43 @@ def test_steps_that_lead_nowhere_leave_the_start() -> None:
     assert np.isfinite(found.image).all()
     np.testing.assert_array_equal(np.clip(prior.generate(found.latent), 0, 1), found.start)
     assert psnr(found.image) > 10
+
+
+def test_steps_that_end_far_above_the_start_leave_the_start() -> None:
+    linear, y = measured()
+    prior = TorchPrior(NETWORKS, FRAME)
+    gray = linear.operator.forward(np.full((1, 1, *FRAME), MEAN, np.float32))
+    without_photo = ((y - gray) ** 2).sum(axis=1)
+    seen = 0
+    for longer in (2, 3, 5, 8, 12, 20, 40):
+        schedule = schedule_of(NETWORKS)
+        schedule.step_size[:] *= longer
+        found = learned(prior, schedule, MEAN, linear, y, LearnedOptions())
+        again = LearnedOptions(TRAINED - 1)
+        before = learned(prior, schedule, MEAN, linear, y, again).history
+        assert (found.loss <= 2 * found.history[0] * (1 + 1e-6)).all()
+        taken_back = found.loss == found.history[0]
+        seen += int((taken_back & (before[-1] < without_photo)).sum())
+    assert seen > 0, "one that a gray image would not have told"
+
+
+@pytest.mark.parametrize(("m", "noise", "believed"), [(256, 1e-3, True), (60, 1e-3, False)])
+def test_measurements_that_leave_nothing_open_are_believed(
+    m: int, noise: float, believed: bool
+) -> None:
+    rows = np.linalg.qr(np.random.default_rng(0).standard_normal((SIZE**2, SIZE**2)))[0][:m]
+    covariance = load("photo-4bit").bundle.search.covariance
+    linear = LinearEstimate(Blocks(rows, SIZE, FRAME), covariance, noise)
+    y = linear.operator.forward(PHOTOS)
+    schedule = schedule_of(NETWORKS)
+    schedule.correction[:] = [0.5, 0, 0]
+    search = Searching(TorchPrior(NETWORKS, FRAME), schedule, MEAN, linear, y)
+    gray = np.full_like(PHOTOS, MEAN)
+    residual = y - linear.operator.forward(gray)
+    weight = 1.0 if believed else 0.5
+    wanted = np.clip(gray + np.float32(weight) * linear.estimate(residual), 0, 1)
+    np.testing.assert_allclose(search.corrected(gray, residual), wanted, atol=1e-6)
+    assert (linear.features[1] < -3.5) == believed
 
 
 def test_rows_that_run_in_parts_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
