@@ -57,7 +57,8 @@ def commands(findings: Findings) -> Mapping[str, Sequence[str]]:
         ]
         for result in findings.results
     }
-    found |= {each.name: [each.command] for each in (*findings.photos, *findings.cameras)}
+    found |= {each.name: [each.command] for each in findings.photos}
+    found |= {each.name: [each.command] for each in findings.cameras}
     return found | {each.name: [each.command] for each in findings.comparisons}
 
 

@@ -117,8 +117,8 @@ def by_target(pictures: Sequence[NDArray[np.float32]], target: NDArray[np.float3
     if min(errors) >= plain:
         return Calibration(_constant(1.0), _constant(0.0), np.zeros(2), 0.0, True, 1.0)
     everywhere = np.ones(target.shape, bool)
-    found = _fitted(seen, wanted, everywhere, float(_RIDGES[int(np.argmin(errors))]))
-    return replace(found, gained=plain / min(errors))
+    fitted = _fitted(seen, wanted, everywhere, float(_RIDGES[int(np.argmin(errors))]))
+    return replace(fitted, gained=plain / min(errors))
 
 
 def by_flat_field(pictures: Sequence[NDArray[np.float32]]) -> Calibration:
@@ -156,8 +156,7 @@ def by_scenes(pictures: Sequence[NDArray[np.float32]]) -> Calibration:
     waves = cosines(*pictures[0].shape).reshape(WAVES * WAVES, -1)
 
     def smooth(field: Floats) -> Floats:
-        found: Floats = np.linalg.lstsq(waves.T, field.ravel(), rcond=None)[0]
-        return found
+        return np.asarray(np.linalg.lstsq(waves.T, field.ravel(), rcond=None)[0], np.float64)
 
     level = smooth(scenes.mean(axis=0))
     power = smooth((scenes**2).mean(axis=0)) @ waves - (level @ waves) ** 2

@@ -74,7 +74,8 @@ def nonnegative_tikhonov(
         light, turn = further, after
         if moved < _TOLERANCE * covariance.deviation and picture.min() > -_ABOVE * picture.max():
             break
-    return np.maximum(free + unknown(light), 0)[:, np.newaxis]
+    found: FloatArray = np.maximum(free + unknown(light), 0)[:, np.newaxis]
+    return found
 
 
 def _largest(

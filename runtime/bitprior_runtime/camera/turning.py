@@ -68,4 +68,4 @@ def mirrored(linear: Linear, operator: Operator, view: str) -> tuple[Viewed, Lin
 def mean_of(pictures: list[tuple[Viewed, FloatArray]]) -> FloatArray:
     """Return the mean of mirrored pictures [1,1,H,W], each mirrored back."""
     back = [operator.as_written(picture) for operator, picture in pictures]
-    return np.mean(back, axis=0, dtype=np.float64).astype(np.float32)
+    return np.asarray(np.mean(back, axis=0, dtype=np.float64), np.float32)
