@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bitprior_runtime.budget import rows_within
 from bitprior_runtime.bundle import Bundle, read_bundle
 from bitprior_runtime.bundle.manifest import NO_MEASUREMENT
 from bitprior_runtime.engines import Engine
@@ -139,6 +141,11 @@ class Model:
     def _reference(self) -> Engine:
         """The float engine on numpy: the definition, and there on every machine."""
         return self.engine("float", "numpy")
+
+    @cached_property
+    def _rows(self) -> int:
+        """How many rows may go through both programs together."""
+        return rows_within((self.bundle.generator, self.bundle.sensing))
 
     def sense(self, x: NDArray[Any]) -> FloatArray:
         """Measure images: y = A(x).
@@ -307,7 +314,7 @@ class Model:
             measurements,
             k,
             starts,
-            max_rows=choice.max_rows(m, k),
+            max_rows=min(choice.max_rows(m, k), self._rows),
             max_seconds=max_seconds,
             progress=progress,
         )

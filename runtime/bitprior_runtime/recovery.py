@@ -185,7 +185,7 @@ def recover(
                 best[index] = _better(best[index], found)
     latent = np.concatenate([part.latent for part in best])
     image = np.concatenate(
-        [engine.generate(latent[start : start + MAX_ROWS]) for start in range(0, len(y), MAX_ROWS)]
+        [engine.generate(latent[start : start + max_rows]) for start in range(0, len(y), max_rows)]
     )
     longest = max(len(part.history) for part in best)
     loss = np.concatenate([part.loss for part in best])

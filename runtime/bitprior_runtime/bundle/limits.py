@@ -19,6 +19,8 @@ MAX_ELEMENTS = 2**28
 MAX_PROGRAM_BYTES = 2**28
 # The same of one program at a frame that whoever recovers has chosen: 1024 x 768 in 64 maps.
 MAX_FRAME_BYTES = 2**30
+# What goes through the programs together: more rows are worked on in turns.
+BATCH_BYTES = 2**29
 # Low-bit weights in all tensors of a file together; in memory a code takes one byte.
 MAX_CODES = 2**25
 # Parts of a latent: what a cut through a network with skips lays bare.
