@@ -89,6 +89,7 @@ class Bench:
     def __init__(self, work: Path, out: Path) -> None:
         self._work, self._out = work, out
         self._models: dict[str, Model] = {}
+        self._commit = commit()  # of the code that is loaded, whatever is committed meanwhile
         known = json.loads(out.read_text("utf-8"))["rows"] if out.is_file() else []
         self.rows = {row_key(row): row for row in known}
 
@@ -166,7 +167,7 @@ class Bench:
             "seconds": (time.perf_counter() - begin) / len(found),
             "bundle": method.prior if method.method == "prior" else None,
             "digest": self._digest(method.prior) if method.method == "prior" else None,
-            "commit": commit(),
+            "commit": self._commit,
         }
 
     def _model(self, name: str) -> Model:

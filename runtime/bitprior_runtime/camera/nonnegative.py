@@ -38,7 +38,9 @@ def nonnegative_tikhonov(
     x(l) = x(0) + P l, x(0) the linear estimate and P = C - K A C what it leaves unknown; the dual,
     l^T P l / 2 + l^T x(0), is minimised over l >= 0 by accelerated projected gradient steps
     (FISTA, Beck and Teboulle 2009) with restarts where they turn back. Its gradient is x(l). It
-    ends when a step moves the picture by less than 1e-3 of the deviation of photos.
+    ends when a step moves the picture by less than 1e-3 of the deviation of photos. Where readings
+    are nearly free of noise and the frame is large, the steps may end before: the picture is then
+    further from the readings than the linear estimate is.
 
     Args:
         linear: The linear estimate of A, which knows the noise s.
