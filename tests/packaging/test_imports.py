@@ -9,12 +9,14 @@ import pytest
 HEAVY = ("torch", "brevitas", "onnx", "onnxruntime", "matplotlib", "cv2", "typer", "rich", "scipy")
 CODE = """
 import json, sys, time  # processor time: other work on the machine is not its own
-import numpy, numpy.random, safetensors          # what it stands on is not its own weight
+start = time.process_time()
+import numpy, numpy.fft, numpy.random, safetensors  # what it stands on is not its own weight
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 before, begin = resident(), time.process_time()
 import {package}
-print(json.dumps([sorted(sys.modules), time.process_time() - begin, resident() - before]))
+share = (time.process_time() - begin) / (begin - start)
+print(json.dumps([sorted(sys.modules), share, resident() - before]))
 """
 
 
@@ -40,10 +42,10 @@ def test_importing_a_host_package_loads_no_torch_and_no_onnx(package):
     assert not {"torch", "onnx", "brevitas"} & set(modules)
 
 
-def test_importing_the_runtime_takes_under_150_ms_and_40_mb():
-    # The least of ten: a processor whose other thread is busy runs at half its speed for a while.
-    runs = [imported("bitprior_runtime") for _ in range(10)]
-    assert min(seconds for _, seconds, _ in runs) < 0.150
+def test_importing_the_runtime_takes_under_twice_the_time_of_numpy_and_40_mb():
+    # A share, as machines and their other work differ: 0.6 to 1.2 where this was written.
+    runs = [imported("bitprior_runtime") for _ in range(5)]
+    assert min(share for _, share, _ in runs) < 2
     assert min(memory for _, _, memory in runs) < 40e6
 
 

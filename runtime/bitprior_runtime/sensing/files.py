@@ -3,7 +3,6 @@
 import io
 import os
 import struct
-import zipfile
 import zlib
 from typing import Any
 
@@ -15,7 +14,13 @@ from bitprior_runtime.npy import NotNpyError, read_header
 
 MAX_BYTES = 2**30
 _NAMED = 12  # arrays of an archive that a message names
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError,
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """Return what reading a damaged archive raises."""
+    import zipfile  # takes long to load: not before there is one
+
+    return (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError,
            RuntimeError, struct.error)  # fmt: skip
 
 
@@ -59,8 +64,10 @@ class Archive:
     def __init__(self, data: bytes, path: str) -> None:
         self._path = path
         try:
+            import zipfile
+
             self._file = zipfile.ZipFile(io.BytesIO(data))
-        except _BROKEN as error:
+        except _broken() as error:
             raise self._broken(error) from error
         members = self._file.namelist()
         self.names = [name[: -len(".npy")] for name in members if name.endswith(".npy")]
@@ -84,7 +91,7 @@ class Archive:
             with self._file.open(member) as file:
                 # Of what the header announces, and not a byte more.
                 data = file.read(MAX_BYTES)
-        except _BROKEN as error:
+        except _broken() as error:
             raise self._broken(error) from error
         return decode_npy(data, f"{self._path}#{key}")
 

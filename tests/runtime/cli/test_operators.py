@@ -111,7 +111,7 @@ BAD_RECOVERIES = {
     "no such array": (("--operator", OPERATOR.replace("phi", "chi")), "phi, psi"),
     "an option it does not take": (("--restarts", "2"), "restarts"),
     "a board": (("--on", "pi@board"), "--on"),
-    "noise that is none": (("--noise", "nan"), "noise >= 0"),
+    "noise that is none": (("--noise", "nan"), "noise from 0"),
 }
 
 
@@ -131,7 +131,7 @@ BAD_SENSING = {
     "another ending": (("--operator", OPERATOR, "--out", "y.txt"), ".npz or .npy"),
     "a matrix of another frame": (
         ("--operator", "matrix:rows.npz#phi"), "[m,378]"),
-    "negative noise": (("--operator", OPERATOR, "--noise", "-1"), "noise >= 0"),
+    "negative noise": (("--operator", OPERATOR, "--noise", "-1"), "noise from 0"),
 }  # fmt: skip
 
 

@@ -34,7 +34,9 @@ def test_sense_and_recover_and_the_picture_is_there(call, bundle_path, images):
     assert out.startswith("Sensed 5 images: 6 values to 3 measurements each")
     assert np.load("y.npy").shape == (5, 3)
     status, out, err = call("recover", bundle_path, "y.npy", "--out", "x.png", "--restarts", 2)
-    assert (status, err) == (0, "")
+    assert status == 0
+    # A prior of random weights explains little of them, and says so.
+    assert all(line.startswith("Warning: ") for line in err.splitlines())
     assert out.startswith("Recovered 5 images in ")
     assert "loss at step 0:" in out
     assert Path("x.png").read_bytes().startswith(b"\x89PNG")
