@@ -60,12 +60,12 @@ def test_a_real_capture_is_explained_by_its_point_spread_function(model, tmp_pat
     def binned(picture):
         values = picture.astype(np.float32)
         values[0, 0] = values[0, 1]  # the first pixels are garbage
-        return values[:296, :400].reshape(37, 8, 50, 8).mean((1, 3))
+        return values[:288, :400].reshape(18, 16, 25, 16).mean((1, 3))
 
     psf = np.maximum(binned(archive["psf"]) - float(archive["dark_psf"]), 0)
     y = binned(archive["y"])
     # The dark level is found with the picture: stray light makes it another one in each corner.
-    camera = spread(tmp_path, psf / psf.sum(), y, (46, 62), (37, 50), Detector())
+    camera = spread(tmp_path, psf / psf.sum(), y, (22, 31), (18, 25), Detector())
     recoverer = CameraRecoverer(model, camera, mirrors=False)
     found = recoverer.recover(y.ravel().astype(np.float64))
     assert found.held_out > 0.9
