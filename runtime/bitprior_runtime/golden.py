@@ -95,8 +95,10 @@ def _replayed(engine: Engine, bundle: Bundle) -> _Replayed:
         missing = max(0, TRACE_STEPS + 1 - len(trace))
         trace = np.pad(trace, ((0, missing), (0, 0)), mode="edge")
         parts.append((image, engine.sense(image), loss, gradient, trace.T))
-    *values, trace = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _Replayed(*values, trace.T)
+    image, sensed, loss, gradient, trace = (
+        np.concatenate(part) for part in zip(*parts, strict=True)
+    )
+    return _Replayed(image, sensed, loss, gradient, trace.T)
 
 
 def largest(difference: NDArray[np.float32]) -> float:
