@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 
 from bitprior_runtime.budget import rows_within
 from bitprior_runtime.bundle import Bundle, read_bundle
+from bitprior_runtime.bundle.limits import MAX_INTEGER
 from bitprior_runtime.bundle.manifest import NO_MEASUREMENT
 from bitprior_runtime.engines import Engine
-from bitprior_runtime.engines.registry import AUTO, EngineContext, make_engine
+from bitprior_runtime.engines.registry import (
+    AUTO,
+    EngineContext,
+    candidates,
+    check_wishes,
+    make_engine,
+)
 from bitprior_runtime.engines.selection import Choice, choose_engine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.frames.at import prior_at
-from bitprior_runtime.frames.framed import PriorAtFrame, check_frame
+from bitprior_runtime.frames.framed import PriorAtFrame
 from bitprior_runtime.frames.kept import KeptFrames
 from bitprior_runtime.golden import Check, replay
 from bitprior_runtime.images.read import check_images
@@ -35,10 +42,11 @@ from bitprior_runtime.recovery import (
     recover,
 )
 from bitprior_runtime.sensing.kept import KeptOf
-from bitprior_runtime.sensing.operator import Operator
+from bitprior_runtime.sensing.operator import Operator, check_frame
 from bitprior_runtime.solvers import Progress
 from bitprior_runtime.solvers.choice import JACOBIAN_SOLVERS, MAX_ROWS, choose
 from bitprior_runtime.solvers.searching import Linear, SearchedPrior
+from bitprior_runtime.solvers.solution import check_flags, check_range, check_whole
 from bitprior_runtime.zoo import find_bundle
 
 
@@ -117,9 +125,11 @@ class Model:
             UsageError: Unknown engine or kernel.
             BitpriorError: The engine cannot run here; the message says what is missing.
         """
+        context = replace(self._context, threads=threads, activation_bits=activation_bits)
+        check_wishes(context)  # what cannot be a key is refused before it is looked up
+        candidates(engine, kernel)
         key = (engine, kernel, threads, activation_bits)
         if key not in self._engines:
-            context = replace(self._context, threads=threads, activation_bits=activation_bits)
             self._engines[key] = make_engine(context, engine, kernel)
         return self._engines[key]
 
@@ -131,6 +141,7 @@ class Model:
             kernel: Only engines on these kernels; ``auto`` for any.
             threads: Threads an engine may use; None leaves it to the engine.
         """
+        check_whole("rows", rows, 1, MAX_INTEGER)
         rows = min(rows, MAX_ROWS)  # more never go through together
         choice = choose_engine(replace(self._context, threads=threads), rows, kernel=kernel)
         made = choice.engine
@@ -201,9 +212,11 @@ class Model:
             UsageError: A frame that is none, or an unknown engine or kernel.
             BitpriorError: The engine cannot run here; the message says what is missing.
         """
+        context = replace(self._context, threads=threads, activation_bits=activation_bits)
+        check_wishes(context)
+        candidates(engine, kernel)
 
         def make() -> PriorAtFrame:
-            context = replace(self._context, threads=threads, activation_bits=activation_bits)
             return prior_at(context, frame, engine, kernel)
 
         return self._frames.get(
@@ -284,6 +297,12 @@ class Model:
             "max_seconds": max_seconds, "line_search": line_search,
         }  # fmt: skip
         manifest = self.bundle.manifest
+        check_flags(mirrored=mirrored, line_search=line_search)
+        candidates(engine, kernel)
+        if solver is not None and not isinstance(solver, str):
+            raise UsageError("the name of a solver", f"{solver!r}", "choose one")
+        if progress is not None and not callable(progress):
+            raise UsageError("progress as a function", f"{progress!r}", "leave it out")
         if operator is not None:
             kind = manifest.solver.initial_latent
             # These are not the measurements that the prior's latent is like.
@@ -291,9 +310,10 @@ class Model:
             starts = Restarts(restarts, seed, kind, latent, mirrored)
             operated = self._operated(operator, noise, engine, kernel, threads, activation_bits)
             return self._recover_operated(operated, np.asarray(y), solver, wishes, starts, progress)
+        check_range("noise", noise, least=0)
         if noise:
             raise UsageError("noise with an operator", "no operator", "give operator=")
-        solver = solver or manifest.solver.name
+        solver = manifest.solver.name if solver is None else solver
         self._check_own_sensing(solver)
         m, k = manifest.measurement.size, manifest.latent
         measurements = check_rows("measurements", "m", np.asarray(y), m)

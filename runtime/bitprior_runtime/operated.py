@@ -73,7 +73,9 @@ class Operated:
                 "one without",
                 "use fista, or a photo prior",
             )
-        return wished or (LEARNED if self.search is not None else "fista")
+        if wished is not None:
+            return wished
+        return LEARNED if self.search is not None else "fista"
 
     def recover(
         self,

@@ -6,15 +6,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitprior_runtime.errors import CheckFailedError, UsageError
-from bitprior_runtime.model import Model
+from bitprior_runtime.errors import BitpriorError, CheckFailedError, UsageError
+from bitprior_runtime.model import Model, load
+from bitprior_runtime.sensing.blocks import Blocks
+from bitprior_runtime.sensing.matrix import Matrix
+from bitprior_runtime.sensing.text import parse_frame, parse_operator
 from bitprior_runtime.tensors import FloatTensor
 from builders.bundles import tiny_bundle
+from builders.photo import photo_bundle
 
 
 @pytest.fixture
 def model():
     return Model(tiny_bundle(4), 0)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return Model(photo_bundle(4), 0)
 
 
 Y = np.ones((1, 3), np.float32)
@@ -85,3 +94,66 @@ def test_measurements_that_are_not_finite_are_an_error():
     model = Model(replace(bundle, sensing=sensing), 0)
     with np.errstate(all="ignore"), pytest.raises(CheckFailedError, match="finite measurements"):
         model.sense(np.ones((1, 1, 2, 3), np.float32))
+
+
+ODD = (None, 0, -1, 1.5, True, "x", "", b"x", [], (), {}, 10**30, float("nan"), object(),
+       np.float32(2.5), np.array(2), np.array([1, 2]))  # fmt: skip
+WISHES = ("solver", "engine", "kernel", "threads", "activation_bits", "restarts", "seed", "latent",
+          "mirrored", "steps", "step_size", "sparsity", "tolerance", "max_seconds", "line_search",
+          "noise", "operator", "progress")  # fmt: skip
+
+
+def accepts_or_refuses(call):
+    """Run a call that may only end well or in an error of ours."""
+    with suppress(BitpriorError), np.errstate(all="ignore"):
+        call()
+
+
+@pytest.mark.parametrize("name", WISHES)
+def test_whatever_an_option_of_a_recovery_is_nothing_but_our_errors_come_of_it(model, photo, name):
+    y = model.bundle.golden.measurements[:1]
+    operator = Blocks(np.random.default_rng(0).standard_normal((3, 16)), 4, (8, 8))
+    readings = np.full((1, operator.size), 0.5, np.float32)
+    for value in ODD:
+        wish = {"steps": 2, "max_seconds": 5, name: value}
+        if name != "restarts" or type(value) is not int or value < 100:
+            accepts_or_refuses(lambda w=wish: model.recover(y, **w))
+        wish = {"operator": operator, "max_seconds": 5, name: value}
+        accepts_or_refuses(lambda w=wish: photo.recover(readings, **w))
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:12])
+def test_whatever_is_given_to_a_model_nothing_but_our_errors_come_of_it(model, photo, value):
+    rows = np.random.default_rng(0).standard_normal((3, 16))
+    operator = Blocks(rows, 4, (8, 8))
+    for call in (
+        lambda: model.recover(value),
+        lambda: model.generate(value),
+        lambda: model.sense(value),
+        lambda: model.engine(value),
+        lambda: model.engine("float", value),
+        lambda: model.engine("float", "native", value),
+        lambda: model.engine("integer", "numpy", None, value),
+        lambda: model.verify(value),
+        lambda: model.verify("float", value),
+        lambda: model.choose(value),
+        lambda: model.choose(1, value),
+        lambda: model.choose(1, "auto", value),
+        lambda: photo.at(value),
+        lambda: photo.at((value, 8)),
+        lambda: photo.at((8, 8), value),
+        lambda: photo.at((8, 8), threads=value),
+        lambda: parse_operator(value),
+        lambda: parse_operator("gaussian-blocks:m=5,size=4,seed=1", value),
+        lambda: parse_frame(value),
+        lambda: Blocks(value, 4, (8, 8)),
+        lambda: Blocks(rows, value, (8, 8)),
+        lambda: Blocks(rows, 4, value),
+        lambda: Matrix(value, (4, 4)),
+        lambda: Matrix(rows, value),
+        lambda: operator.forward(value),
+        lambda: operator.adjoint(value),
+    ):
+        accepts_or_refuses(call)
+    if type(value) is not int:  # a whole number is a file that is open
+        accepts_or_refuses(lambda: load(value))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from bitprior_runtime.bundle import Bundle, GoldenCases
 from bitprior_runtime.bundle.manifest import NO_MEASUREMENT, Calibration
 from bitprior_runtime.engines.base import Engine
@@ -152,8 +154,12 @@ def check_wishes(context: EngineContext) -> None:
     Raises:
         UsageError: A number of threads, of bits, or a name in BITPRIOR_KERNEL that cannot be.
     """
-    choose_threads(context.threads)
-    if context.activation_bits not in (None, 8, 16):
+    threads = context.threads
+    if threads is not None and not isinstance(threads, int | np.integer):
+        raise UsageError("1 to 256 threads", f"{threads!r}", "change threads")
+    choose_threads(threads)
+    bits = context.activation_bits
+    if bits is not None and not (isinstance(bits, int | np.integer) and bits in (8, 16)):
         raise UsageError("8 or 16 activation bits", f"{context.activation_bits!r}", "choose one")
     if kernels():
         choose_kernel()
@@ -169,7 +175,7 @@ def candidates(engine: str, kernel: str) -> list[EngineKind]:
         ("an engine", engine, engine_names()),
         ("a kernel", kernel, kernel_names()),
     ):
-        if name not in (AUTO, *known):
+        if not isinstance(name, str) or name not in (AUTO, *known):
             raise UsageError(f"{what} among: {', '.join((AUTO, *known))}", repr(name), "choose one")
     kinds = [
         kind for kind in KINDS if engine in (AUTO, kind.engine) and kernel in (AUTO, kind.kernel)

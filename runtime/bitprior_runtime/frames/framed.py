@@ -15,6 +15,7 @@ from bitprior_runtime.engines.base import DifferentiableEngine
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.frames.reframe import reframe
 from bitprior_runtime.program import Program
+from bitprior_runtime.sensing.operator import check_frame
 from bitprior_runtime.shapes import infer_shapes
 
 Array = NDArray[Any]
@@ -72,7 +73,7 @@ class FramedPrior:
     """
 
     def __init__(self, bundle: Bundle, frame: tuple[int, int], make: MakeEngine) -> None:
-        self.frame = check_frame(frame)
+        self.frame = frame = check_frame(frame)
         if bundle.manifest.frames is None:
             raise UsageError(
                 "a fully convolutional prior, which says so in its frames",
@@ -192,14 +193,3 @@ def alone(bundle: Bundle, which: ProgramName, program: Program) -> Bundle:
     )
     generator = replace(program, name="generator")
     return Bundle(manifest, generator, identity_sensing(geometry), bundle.golden)
-
-
-def check_frame(frame: tuple[int, int]) -> tuple[int, int]:
-    """Check a frame and return it.
-
-    Raises:
-        UsageError: It is not (H, W) of at least 1.
-    """
-    if len(frame) != 2 or any(isinstance(s, bool) or int(s) != s or s < 1 for s in frame):
-        raise UsageError("a frame (H, W) of at least 1 x 1 pixels", f"{frame}", "give its size")
-    return int(frame[0]), int(frame[1])

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.companions import read_companions
 from bitprior_runtime.errors import MissingFileError, UsageError
-from bitprior_runtime.frames.framed import FloatArray, check_frame
+from bitprior_runtime.frames.framed import FloatArray
 from bitprior_runtime.frames.onnx_kinds import FRAME_GRAPHS, frame_kinds, serves_frames
 from bitprior_runtime.frames.reframe import reframe
 from bitprior_runtime.onnx_graph import OnnxGraph, shaped
+from bitprior_runtime.sensing.operator import check_frame
 from bitprior_runtime.shapes import infer_shapes
 
 Array = NDArray[Any]

@@ -15,7 +15,8 @@ from bitprior_runtime.bundle import Bundle
 from bitprior_runtime.bundle.limits import MAX_FRAME_BYTES
 from bitprior_runtime.engines.base import DifferentiableEngine
 from bitprior_runtime.errors import UsageError
-from bitprior_runtime.frames.framed import FloatArray, MakeEngine, alone, check_frame
+from bitprior_runtime.frames.framed import FloatArray, MakeEngine, alone
+from bitprior_runtime.sensing.operator import check_frame
 
 Array = NDArray[Any]
 
@@ -46,7 +47,7 @@ class TiledPrior:
     """
 
     def __init__(self, bundle: Bundle, frame: tuple[int, int], make: MakeEngine) -> None:
-        self.frame = check_frame(frame)
+        self.frame = frame = check_frame(frame)
         self._geometry = bundle.manifest.geometry
         _, height, width = self._geometry
         if frame[0] < height or frame[1] < width:

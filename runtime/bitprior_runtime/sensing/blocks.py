@@ -96,7 +96,8 @@ class Rectangles:
     def by_block(self, y: NDArray[Any]) -> FloatArray:
         """Return measurements [B, C * m] as float32 [B, C, blocks, measurements of a block]."""
         y = np.asarray(y)
-        shape = (len(y), channels_of(y, self.size), self.blocks, len(self.matrix))
+        channels = channels_of(y, self.size)
+        shape = (len(y), channels, self.blocks, len(self.matrix))
         return np.ascontiguousarray(y, dtype=np.float32).reshape(shape)
 
     def split(self, x: NDArray[Any]) -> NDArray[Any]:

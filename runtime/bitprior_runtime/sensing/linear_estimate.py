@@ -195,7 +195,8 @@ def check_noise(noise: float) -> float:
     Raises:
         UsageError: Negative, not a number, or beyond what float32 measurements can have.
     """
-    if not 0 <= noise <= _LOUDEST:
+    number = isinstance(noise, int | float | np.integer | np.floating)
+    if not number or isinstance(noise, bool) or not 0 <= noise <= _LOUDEST:
         expected = "noise from 0 to 2^127, a standard deviation"
         raise UsageError(expected, f"{noise}", "change noise")
     return float(noise)

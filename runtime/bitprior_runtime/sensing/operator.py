@@ -45,7 +45,7 @@ def check_frame(frame: Any) -> Shape:
     """
     try:
         height, width = (int(side) for side in frame)
-        whole = all(int(side) == side for side in frame)
+        whole = all(int(side) == side and not isinstance(side, bool) for side in frame)
     except (TypeError, ValueError, OverflowError):
         height = width = 0
         whole = False

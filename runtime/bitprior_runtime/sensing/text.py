@@ -75,7 +75,7 @@ def parse_operator(text: str, frame: Shape | None = None) -> Known:
         UsageError: No such form, an unknown or missing key, no frame, or a file or matrix that
             does not serve.
     """
-    kind, _, rest = text.partition(":")
+    kind, _, rest = _text(text).partition(":")
     if kind in _KINDS:
         form, make = _KINDS[kind]
         options = Options(text, rest, form)
@@ -93,7 +93,7 @@ def parse_blocks(text: str, frame: Shape | None = None) -> Rectangles:
         MissingFileError: The file cannot be read.
         UsageError: See :func:`parse_operator`; or an operator that is no such matrix.
     """
-    kind, _, rest = text.partition(":")
+    kind, _, rest = _text(text).partition(":")
     if kind == "blocks" and rest:
         return _blocks(text, rest, frame)
     if kind == "matrix" and rest:
@@ -113,10 +113,16 @@ def parse_frame(text: str) -> Shape:
     Raises:
         UsageError: Not two whole numbers of at least 1 with an x between them.
     """
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip(), flags=re.ASCII)
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", _text(text).strip(), flags=re.ASCII)
     if found is None or not int(found[1]) or not int(found[2]):
         raise UsageError("a frame HxW, e.g. 256x256", repr(text), "give height x width in pixels")
     return check_frame((int(found[1]), int(found[2])))
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str):
+        raise UsageError("a text", f"{given!r}"[:80], "put it in quotes")
+    return given
 
 
 def _blocks(text: str, rest: str, frame: Shape | None) -> Blocks:

@@ -105,7 +105,7 @@ def choose(name: str, learned: Mapping[str, Any], wishes: Mapping[str, Any]) -> 
     Raises:
         UsageError: No such solver, an option it does not take, or one out of its range.
     """
-    if name not in SOLVERS:
+    if not isinstance(name, str) or name not in SOLVERS:
         raise UsageError(f"solver among: {', '.join(SOLVERS)}", f"{name!r}", "choose a solver")
     solver = SOLVERS[name]
     given = {option: value for option, value in wishes.items() if value is not None}

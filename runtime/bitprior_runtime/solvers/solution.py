@@ -78,6 +78,17 @@ def check_range(
         raise UsageError(f"{name} {sign} {least:g}{upper}", f"{value!r}", f"change {name}")
 
 
+def check_flags(**flags: object) -> None:
+    """Check that options are True, False, or None.
+
+    Raises:
+        UsageError: One is something else.
+    """
+    for name, value in flags.items():
+        if value is not None and not isinstance(value, bool | np.bool_):
+            raise UsageError(f"{name} = True or False", f"{value!r}", f"change {name}")
+
+
 def check_whole(name: str, value: int, least: int, most: int) -> None:
     """Check that an option is a whole number in least..most; 1.0 and True are none.
 

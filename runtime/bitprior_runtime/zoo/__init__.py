@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bitprior_runtime.errors import MissingFileError
+from bitprior_runtime.errors import MissingFileError, UsageError
 
 SUFFIX = ".bitprior"
 FOLDER = Path(__file__).parent
@@ -24,8 +24,12 @@ def find_bundle(path_or_name: str | os.PathLike[str]) -> Path:
     What exists as a path always wins; a name is a single word without a suffix.
 
     Raises:
+        UsageError: Neither a text nor a path.
         MissingFileError: A name that is neither a file nor in the zoo.
     """
+    if not isinstance(path_or_name, str | os.PathLike):
+        found = f"{path_or_name!r}"
+        raise UsageError("the path of a bundle, or its name in the zoo", found, "give a text")
     path = Path(path_or_name)
     if path.exists() or path.suffix or path.name != os.fspath(path_or_name):
         return path

@@ -105,7 +105,7 @@ def test_the_last_few_frames_are_kept():
 
 @pytest.mark.parametrize("frame", [(0, 8), (8, -1), (8,), (8.5, 8), (True, 8), (8, 8, 1)])
 def test_a_frame_that_is_none_is_refused(model, frame):
-    with pytest.raises(UsageError, match=r"a frame \(H, W\) of at least 1 x 1"):
+    with pytest.raises(UsageError, match=r"a frame \(H, W\) in pixels"):
         model.at(frame)
 
 
