@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from bitprior_runtime.errors import UsageError
 from bitprior_runtime.sensing.blocks import Blocks
 from bitprior_runtime.sensing.composed import Weighted
-from bitprior_runtime.sensing.files import MAX_BYTES
 from bitprior_runtime.sensing.operator import Shape, named
 from bitprior_runtime.sensing.options import Options
 from bitprior_runtime.sensing.patterns import Patterns
@@ -19,6 +18,10 @@ FORMS = "gaussian-blocks:m=109,size=33,seed=0 or walsh-blocks:m=102,size=32"
 GAUSSIAN_FORM = "gaussian:m=250,seed=0"
 RADEMACHER_FORM = "rademacher:m=250,seed=0"
 _LARGEST = 128
+# A text in a file of readings must not cost more than seconds: entries of a matrix of blocks, and
+# bytes of one of a whole frame.
+_MOST_ENTRIES = 2**23
+_MOST_BYTES = 2**28
 _DRAWN = 2**22  # bits drawn together
 
 
@@ -93,7 +96,7 @@ def gaussian_from_text(options: Options, frame: Shape | None) -> Patterns:
     """Make :func:`gaussian_matrix` of a frame; the same as export's ``--sensing gaussian``.
 
     Raises:
-        UsageError: A key or value that does not fit, no frame, or a matrix above 1 GiB.
+        UsageError: A key or value that does not fit, no frame, or a matrix above 256 MiB.
     """
     shape, m, seed = _whole_frame(options, frame, 4)
     return Patterns(gaussian_matrix(m, shape[0] * shape[1], seed), shape)
@@ -103,7 +106,7 @@ def rademacher_from_text(options: Options, frame: Shape | None) -> Weighted:
     """Make :func:`rademacher_signs` of a frame, a bit an entry; the same as export's.
 
     Raises:
-        UsageError: A key or value that does not fit, no frame, or a matrix above 1 GiB.
+        UsageError: A key or value that does not fit, no frame, or a matrix above 256 MiB.
     """
     shape, m, seed = _whole_frame(options, frame, 1 / 8)
     patterns = Patterns(rademacher_bits(m, shape[0] * shape[1], seed), shape, "pm")
@@ -113,9 +116,10 @@ def rademacher_from_text(options: Options, frame: Shape | None) -> Weighted:
 def _whole_frame(options: Options, frame: Shape | None, entry: float) -> tuple[Shape, int, int]:
     shape, m, seed = options.frame(frame), options.needed("m"), options.whole("seed", 0, least=0)
     size = int(entry * m * shape[0] * shape[1])
-    if size > MAX_BYTES:
+    if size > _MOST_BYTES:
         found = f"{size} bytes for {m} rows of {named(shape)}"
-        raise UsageError(f"a matrix of at most {MAX_BYTES} bytes", found, "use blocks, or Hadamard")
+        expected = f"a matrix of at most {_MOST_BYTES} bytes"
+        raise UsageError(expected, found, "use blocks, or Hadamard")
     return shape, m, 0 if seed is None else seed
 
 
@@ -135,6 +139,9 @@ def drawn_blocks(text: str, frame: Shape | None) -> Blocks | None:
     if not 1 <= size <= _LARGEST or not 1 <= m <= size * size:
         expected = f"a side of 1 to {_LARGEST} pixels and 1 to size * size rows"
         raise UsageError(expected, f"size={size}, m={m}", "change them")
+    if m * size * size > _MOST_ENTRIES:
+        expected = f"a matrix of at most {_MOST_ENTRIES} entries"
+        raise UsageError(expected, f"{m} x {size * size}", "use smaller blocks or fewer rows")
     if kind == "walsh-blocks" and size & (size - 1):
         raise UsageError("a power of 2 as side of Walsh functions", f"size={size}", "e.g. size=32")
     return Blocks(_MAKERS[kind](values), size, frame)

@@ -10,6 +10,8 @@ from bitprior_runtime.errors import UsageError
 Shape: TypeAlias = tuple[int, int]
 FloatArray: TypeAlias = NDArray[np.float32]
 
+_MOST_PIXELS = 2**25
+
 
 @runtime_checkable
 class Operator(Protocol):
@@ -41,7 +43,7 @@ def check_frame(frame: Any) -> Shape:
     """Return a frame as (H, W).
 
     Raises:
-        UsageError: Not two whole numbers of at least 1.
+        UsageError: Not two whole numbers of at least 1, or more than 2^25 pixels.
     """
     try:
         height, width = (int(side) for side in frame)
@@ -51,6 +53,9 @@ def check_frame(frame: Any) -> Shape:
         whole = False
     if not whole or height < 1 or width < 1:
         raise UsageError("a frame (H, W) in pixels", f"{frame!r}", "give height and width")
+    if height * width > _MOST_PIXELS:
+        found = f"{height} x {width}"[:80]
+        raise UsageError(f"a frame of at most {_MOST_PIXELS} pixels", found, "use a smaller frame")
     return height, width
 
 

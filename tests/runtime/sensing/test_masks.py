@@ -141,7 +141,7 @@ BAD = {
     "a factor that does not divide": ("superres:factor=4", "divides the frame 6x8"),
     "no factor": ("superres:", "the key factor"),
     "no rows": ("gaussian:seed=1", "the key m"),
-    "too large": ("gaussian:m=99999999", "at most 1073741824 bytes"),
+    "too large": ("gaussian:m=99999999", "at most 268435456 bytes"),
     "no codes": ("coded:factor=2", "a file"),
 }
 

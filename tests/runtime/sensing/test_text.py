@@ -147,3 +147,17 @@ def test_members_that_unpack_to_more_than_they_may_are_refused(
     monkeypatch.setattr(files, "MAX_BYTES", 10_000)
     with pytest.raises(UsageError, match="at most 10000 bytes"):
         read_matrix(f"{tmp_path}/m.npz#a")
+
+
+@pytest.mark.parametrize(
+    ("text", "frame", "message"),
+    [
+        ("gaussian-blocks:m=16384,size=128,seed=0", (128, 128), "at most 8388608 entries"),
+        ("walsh-blocks:m=16384,size=128", (128, 128), "at most 8388608 entries"),
+        ("gaussian:m=16384,seed=0", (128, 128), "at most 268435456 bytes"),
+        ("mask:keep=0.1,seed=0", (32768, 32768), "at most 33554432 pixels"),
+    ],
+)
+def test_a_text_that_costs_more_than_seconds_is_refused(text, frame, message):
+    with pytest.raises(UsageError, match=message):
+        parse_operator(text, frame)
