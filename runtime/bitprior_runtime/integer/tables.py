@@ -97,12 +97,13 @@ def tabulate(
         ]
         scale = Decimal(gain) / Decimal(out_step)
         shift = Decimal(offset) / Decimal(out_step)
-        values = [_rounded(value * scale + shift) for value, _ in pairs]
+        # Clipped as whole numbers of any size: a steep one leaves int64 within a step.
+        values = [max(-limit, min(limit, _rounded(v * scale + shift))) for v, _ in pairs]
         steepest = max(abs(slope) for _, slope in pairs) * abs(Decimal(gain))
         unit = steepest / UNIT if steepest else Decimal(1)
         slopes = [_rounded(slope * Decimal(gain) / unit) for _, slope in pairs]
     return Table(
-        np.clip(np.array(values, np.int64), -limit, limit).astype(np.int32),
+        np.array(values, np.int32),
         np.array(slopes, np.int32),
         float(unit),
     )

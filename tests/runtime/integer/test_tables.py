@@ -81,3 +81,9 @@ def test_tanh_and_sigmoid_end_where_16_bits_cannot_tell_them_from_their_limits()
     half_step = 0.5 / 32767
     assert 1 - math.tanh(FUNCTIONS["Tanh"].reach) < half_step
     assert 1 / (1 + math.exp(FUNCTIONS["Sigmoid"].reach)) < half_step
+
+
+def test_values_beyond_int64_are_clipped():
+    table = tabulate("Tanh", 1.0, 1e30, -1e30, 1.0, 1e-6, 32767)
+    assert table.values.min() == -32767
+    assert np.isfinite(table.slope_unit)
