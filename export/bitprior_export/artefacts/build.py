@@ -56,17 +56,18 @@ def build_artefacts(bundle: Bundle, target: Profile) -> dict[str, onnx.ModelProt
     onnx_support = target.onnx
     form = Form(onnx_support.opset, onnx_support.ir_version, onnx_support.batch or None)
     if serves_frames(bundle):
-        return {
-            kind: build_frame_graph(bundle, kind, describe(bundle, kind, target, False), form)
-            for kind in frame_kinds(bundle)
-        }
+        return {kind: _build(kind, bundle, target, form) for kind in frame_kinds(bundle)}
     return {kind: _build(kind, bundle, target, form) for kind in onnx_support.files}
 
 
 def _build(kind: str, bundle: Bundle, target: Profile, form: Form) -> onnx.ModelProto:
-    half = kind in target.onnx.half
+    framed = serves_frames(bundle)
+    half = kind in target.onnx.half and not framed
+    said = describe(bundle, kind, target, half)
     try:
-        model = BUILDERS[kind](bundle, describe(bundle, kind, target, half), form)
+        if framed:
+            return build_frame_graph(bundle, kind, said, form)
+        model = BUILDERS[kind](bundle, said, form)
         return to_half(model) if half else model
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise UsageError(

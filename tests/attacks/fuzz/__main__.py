@@ -139,10 +139,9 @@ def _keep(harm: dict[str, Any], folder: Path | None) -> None:
     where = f"number {harm['number']} of {harm['seed']}"
     print(f"{where}: {harm['kind']}\n{harm['text']}", file=sys.stderr)
     if folder is not None:
-        from attacks.fuzz.cases import case_of  # takes long, and is rarely needed
-        from attacks.fuzz.trial import write
+        from attacks.fuzz.trial import made, write  # takes long, and is rarely needed
 
-        write(case_of(harm["number"]), folder / str(harm["number"]))
+        write(made(harm["number"]), folder / str(harm["number"]))
 
 
 if __name__ == "__main__":
