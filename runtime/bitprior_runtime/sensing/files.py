@@ -13,6 +13,8 @@ from bitprior_runtime.files import read_bytes
 from bitprior_runtime.npy import NotNpyError, read_header
 
 MAX_BYTES = 2**30
+# All that numpy writes.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _NAMED = 12  # arrays of an archive that a message names
 
 
@@ -84,7 +86,11 @@ class Archive:
             expected = f"one of the arrays of {self._path}: {listed}"
             raise UsageError(expected, f"{key!r}", "name one of them after #")
         member = f"{key}.npy"
-        if self._file.getinfo(member).file_size > MAX_BYTES:
+        kept = self._file.getinfo(member)
+        if kept.compress_type not in _METHODS:
+            found = f"{key!r} packed by method {kept.compress_type}"
+            raise UsageError(f"a .npz archive in {self._path}", found, "save it with numpy.savez")
+        if kept.file_size > MAX_BYTES:
             expected = f"an array of at most {MAX_BYTES} bytes in {self._path}"
             raise UsageError(expected, f"{key} is larger", "store it as float32, or less of it")
         try:

@@ -88,7 +88,8 @@ def forged(rng: random.Random, body: bytes) -> bytes:
 def npz(arrays: dict[str, bytes], rng: random.Random) -> bytes:
     """Return an archive of .npy files, whole or not."""
     file = io.BytesIO()
-    method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    usual = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    method = rng.choice((*usual, *usual, *usual, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2))
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, data in arrays.items():
             archive.writestr(f"{name}.npy", data)

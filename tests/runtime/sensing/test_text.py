@@ -161,3 +161,14 @@ def test_members_that_unpack_to_more_than_they_may_are_refused(
 def test_a_text_that_costs_more_than_seconds_is_refused(text, frame, message):
     with pytest.raises(UsageError, match=message):
         parse_operator(text, frame)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_an_archive_packed_as_numpy_packs_none_is_refused(tmp_path, method):
+    file = io.BytesIO()
+    np.save(file, np.eye(3, dtype=np.float32))
+    path = tmp_path / "m.npz"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("A.npy", file.getvalue())
+    with pytest.raises(UsageError, match="packed by method"):
+        read_matrix(f"{path}#A")
