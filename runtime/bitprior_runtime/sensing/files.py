@@ -13,8 +13,8 @@ from bitprior_runtime.files import read_bytes
 from bitprior_runtime.npy import NotNpyError, read_header
 
 MAX_BYTES = 2**30
-# All that numpy writes.
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# How numpy packs the members of an archive.
+_METHODS = (0, 8)  # stored, deflated
 _NAMED = 12  # arrays of an archive that a message names
 
 
